@@ -1,0 +1,145 @@
+# usher: one file, no recursion. `make help` lists the targets.
+#
+#   make                 build/usher, build/usher-lab (release)
+#   make VARIANT=asan    the same under build/asan with AddressSanitizer and UBSan (also: clang, tsan)
+#   make check           everything that must pass; check-fast T=saml: the unit programs of one folder
+#   BUILD=dir            another build tree, so that two builds do not meet
+
+VARIANT ?= release
+BUILD ?= build
+B := $(if $(filter release,$(VARIANT)),$(BUILD),$(BUILD)/$(VARIANT))
+PREFIX ?= /usr/local
+ROOT := $(CURDIR)
+WERROR ?= -Werror
+
+# --- packages -------------------------------------------------------------------------------------------------------
+DEPS := build-essential pkg-config libevent-dev node-llhttp libxml2-dev libxmlsec1-dev libssl-dev libsodium-dev zlib1g-dev \
+	libsqlite3-dev libjansson-dev libfyaml-dev libidn2-dev libsmartcols-dev uthash-dev ca-certificates
+DEPS_CHECK := libcmocka-dev clang libclang-rt-14-dev clang-format cppcheck xmlsec1 simplesamlphp php-cli php-xml php-mbstring \
+	nginx-light libnss3-tools sqlite3 curl wrk perl openssl chromium-headless-shell
+
+PKGS_base := libsodium libfyaml libidn2 libcrypto zlib
+PKGS_saml := xmlsec1-openssl libxml-2.0 libcrypto
+PKGS_policy :=
+PKGS_accounts := sqlite3 libsodium jansson
+PKGS_provisioning :=
+PKGS_http := libevent libevent_openssl libssl
+PKGS_router := libevent jansson
+PKGS_cli := smartcols jansson
+PKGS_lab := xmlsec1-openssl libxml-2.0 libcrypto libevent
+PKGS_ALL := $(sort $(foreach f,base saml accounts http router cli lab,$(PKGS_$(f))))
+
+# --- flags ----------------------------------------------------------------------------------------------------------
+CC := $(if $(filter clang asan-clang fuzz,$(VARIANT)),clang,gcc)
+WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wcast-qual -Wundef -Wswitch-enum \
+	-Wpointer-arith -Wwrite-strings -Werror=implicit-function-declaration -Werror=int-conversion $(WERROR)
+WARN_base := -Wconversion
+WARN_saml := -Wconversion
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+OPT_release := -O2 -g -D_FORTIFY_SOURCE=3
+OPT_clang := -O2 -g -D_FORTIFY_SOURCE=2
+OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+BASE_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. -MMD -MP $(HARDEN) $(OPT_$(VARIANT)) -ffile-prefix-map=$(ROOT)=.
+LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(filter -fsanitize=%,$(OPT_$(VARIANT)))
+LLHTTP_DIR := $(shell pkg-config --variable=dummy libllhttp 2>/dev/null && echo pkg)
+ifeq ($(LLHTTP_DIR),)
+LLHTTP_CFLAGS := -I/usr/include/llhttp -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
+endif
+cflags_for = $(if $(PKGS_$(1)),$(shell pkg-config --cflags $(PKGS_$(1)) 2>/dev/null))
+
+# --- sources: one archive per folder, linked in ladder order --------------------------------------------------------
+FOLDERS := base saml policy accounts provisioning http router cli lab
+SRC_http := $(sort $(wildcard router/http/*.c))
+$(foreach f,$(filter-out http,$(FOLDERS)),$(eval SRC_$(f) := $(sort $(wildcard $(f)/*.c))))
+# main() lives in these; they are not in the archives
+MAIN_cli := cli/main.c
+MAIN_lab := lab/main.c
+GEN_C := $(B)/gen/pages.c
+
+LINK_base := base
+LINK_saml := saml base
+LINK_policy := policy base
+LINK_accounts := accounts policy base
+LINK_provisioning := provisioning accounts policy saml base
+LINK_http := http llhttp base
+LINK_router := router http llhttp provisioning accounts policy saml base
+LINK_cli := cli $(LINK_router)
+LINK_lab := lab http llhttp saml base
+
+LIBS := $(shell pkg-config --libs $(PKGS_ALL) 2>/dev/null) -lpthread -lm
+archives = $(foreach f,$(LINK_$(1)),$(B)/lib$(f).a)
+libs_for = $(shell pkg-config --libs $(foreach f,$(LINK_$(1)),$(PKGS_$(f))) 2>/dev/null) -lpthread -lm
+
+.PHONY: all
+all: $(B)/usher $(B)/usher-lab
+
+define folder_rules
+OBJ_$(1) := $$(patsubst %.c,$(B)/obj/%.o,$$(filter-out $$(MAIN_$(1)),$$(SRC_$(1))))
+CF_$(1) := $$(call cflags_for,$(1))
+$$(OBJ_$(1)) $$(patsubst %.c,$(B)/obj/%.o,$$(MAIN_$(1))): FOLDER_CFLAGS = $$(WARN) $$(WARN_$(1)) $$(CF_$(1)) $$(if $$(filter http,$(1)),$$(LLHTTP_CFLAGS))
+$(B)/lib$(1).a: $$(OBJ_$(1))
+	@rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $$^
+endef
+Q := $(if $(V),,@)
+$(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
+
+$(B)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC $<")
+	$(Q)$(CC) $(BASE_CFLAGS) $(FOLDER_CFLAGS) $(EXTRA_CFLAGS) -c -o $@ $<
+
+# llhttp is Debian's C source (node-llhttp); the strict macro must be on (version 8 without it accepts "X-User : a")
+LLHTTP_SRC := $(wildcard /usr/share/llhttp/*.c)
+$(B)/obj/llhttp/%.o: /usr/share/llhttp/%.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(LLHTTP_CFLAGS) -Wno-unused-parameter -c -o $@ $<
+$(B)/libllhttp.a: $(patsubst /usr/share/llhttp/%.c,$(B)/obj/llhttp/%.o,$(LLHTTP_SRC))
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(B)/usher: $(B)/obj/cli/main.o $(call archives,cli)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call archives,cli) $(call libs_for,cli)
+$(B)/usher-lab: $(B)/obj/lab/main.o $(call archives,lab)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call archives,lab) $(call libs_for,lab)
+
+# --- unit programs: tests/unit/FOLDER/NAME.c, linked from FOLDER downward -----------------------------------------------
+UNIT_SRC := $(sort $(wildcard tests/unit/*/*.c))
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
+T ?=
+UNIT_T := $(if $(T),$(filter $(B)/unit/$(T)%,$(UNIT)),$(UNIT))
+unit_folder = $(firstword $(subst /, ,$(1)))
+.SECONDEXPANSION:
+$(UNIT): $(B)/unit/%: tests/unit/%.c $$(call archives,$$(call unit_folder,$$*)) Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  UNIT $*")
+	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) -Wno-missing-prototypes $(EXTRA_CFLAGS) $(shell pkg-config --cflags $(PKGS_ALL) cmocka 2>/dev/null) $(LLHTTP_CFLAGS) \
+	  $(LDFLAGS) -o $@ $< $(call archives,$(call unit_folder,$*)) $(call libs_for,$(call unit_folder,$*)) -lcmocka
+
+.PHONY: unit check-fast
+unit: $(UNIT)
+# the unit programs of one folder (T=saml) or all, in this variant
+check-fast: $(UNIT_T)
+	CMOCKA_MESSAGE_OUTPUT=TAP USHER_RECORDED="$${USHER_RECORDED:-$(ROOT)/../shared/data/recorded}" prove -e '' $(UNIT_T)
+
+# --- fuzzing: tests/fuzz/FOLDER_NAME.c with tests/corpus/FOLDER_NAME/ ---------------------------------------------------
+FUZZ_SRC := $(sort $(filter-out tests/fuzz/runner.c,$(wildcard tests/fuzz/*.c)))
+FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(FUZZ_SRC))
+REPLAY := $(patsubst %,$(B)/replay/%,$(FUZZ_NAMES))
+fuzz_folder = $(firstword $(subst _, ,$(1)))
+$(REPLAY): $(B)/replay/%: tests/fuzz/%.c tests/fuzz/runner.c $$(call archives,$$(call fuzz_folder,$$*)) Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) -Wno-missing-prototypes $(LDFLAGS) -o $@ $< tests/fuzz/runner.c \
+	  $(call archives,$(call fuzz_folder,$*)) $(call libs_for,$(call fuzz_folder,$*))
+FUZZERS := $(patsubst %,$(B)/fuzz/%,$(FUZZ_NAMES))
+$(FUZZERS): $(B)/fuzz/%: tests/fuzz/%.c $$(call archives,$$(call fuzz_folder,$$*)) Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) -Wno-missing-prototypes $(LDFLAGS) -fsanitize=fuzzer -o $@ $< \
+	  $(call archives,$(call fuzz_folder,$*)) $(call libs_for,$(call fuzz_folder,$*))
+.PHONY: replay fuzzers
+replay: $(REPLAY)
+fuzzers: $(FUZZERS)
+
+-include $(shell find $(B)/obj $(B)/unit $(B)/replay -name '*.d' 2>/dev/null)

@@ -1,0 +1,28 @@
+/*
+ * metadata.h - read an identity provider's metadata, write ours (SAML metadata 2.0).
+ *
+ * Reading goes through prescan and libxml2 like a Response. Only IDPSSODescriptor with the SAML 2.0 protocol, its
+ * KeyDescriptors for signing (use="signing" or none) and SingleSignOnService are read: Entra's WS-Federation
+ * RoleDescriptors are not. Metadata signatures are not verified here: whoever fetched it over TLS or put the file there
+ * vouches for it.
+ */
+#ifndef USHER_SAML_METADATA_H
+#define USHER_SAML_METADATA_H
+
+#include "base/buf.h"
+#include "saml/trust.h"
+
+#define SAML_METADATA_MAX (16 * 1024 * 1024) /* federation aggregates are large */
+#define SAML_BINDING_REDIRECT "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+#define SAML_BINDING_POST "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+
+/*
+ * Adds issuer, signing keys and redirect sign-on URL of one entity to `t`. `entity` NULL: exactly one entity with an
+ * IDPSSODescriptor must be there. ERR_METADATA (also: no usable key), ERR_XML_*.
+ */
+int saml_metadata_read(struct slice xml, const char *entity, struct saml_trust *t, struct err *e);
+
+/* This service provider's metadata: entity ID, ACS (HTTP-POST), WantAssertionsSigned. */
+void saml_metadata_write(const char *entity_id, const char *acs_url, struct buf *out);
+
+#endif

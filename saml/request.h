@@ -1,0 +1,43 @@
+/*
+ * request.h - AuthnRequest by HTTP-Redirect (SAML bindings 3.4).
+ *
+ * What Entra accepts: no Subject, no RequestedAuthnContext, no NameIDPolicy; the address goes as login_hint after the
+ * SAML parameters (reference: single-sign-on-saml-protocol). RelayState is an opaque handle of at most 80 bytes.
+ */
+#ifndef USHER_SAML_REQUEST_H
+#define USHER_SAML_REQUEST_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define SAML_REQUEST_ID_SIZE 36 /* "id" + 32 hex digits + NUL, rounded */
+
+struct saml_request {
+    const char *sso_url;   /* of the identity provider; may already hold a query */
+    const char *entity_id; /* ours */
+    const char *acs_url;
+    const char *id;          /* from saml_request_id() */
+    const char *relay_state; /* NULL: none */
+    const char *login_hint;  /* NULL: none */
+    int64_t now;
+};
+
+/* A new random request ID: an NCName with 128 random bits. */
+void saml_request_id(char dst[SAML_REQUEST_ID_SIZE]);
+/* The AuthnRequest document. */
+void saml_request_xml(const struct saml_request *r, struct buf *out);
+/* The URL to redirect to. ERR_LIMIT if it does not fit `out`. */
+int saml_request_redirect(const struct saml_request *r, struct buf *out, struct err *e);
+
+/*
+ * The other side, for the test identity provider and tests: reads an AuthnRequest from the SAMLRequest parameter
+ * (base64 of raw deflate) with the strict reader's limits. Everything points into `a`.
+ */
+struct saml_request_in {
+    struct slice id, issuer, acs_url, destination;
+    int64_t issue_instant;
+};
+struct arena;
+int saml_request_read(struct slice saml_request, struct arena *a, struct saml_request_in *ret, struct err *e);
+
+#endif

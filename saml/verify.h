@@ -1,0 +1,48 @@
+/*
+ * verify.h - what the verification worker does: hostile XML in, signed bytes out.
+ *
+ * prescan -> parse (libxml2) -> walk to the one Assertion -> look at each Signature -> xmlsec verifies with a pinned
+ * key -> hand out the canonical SignedInfo, the raw SignatureValue and the canonical signed element of every signature.
+ * No private key, no file, no network, no clock. The caller believes none of it: see recheck.h. All of this runs in
+ * usher-worker once that exists; nothing but struct saml_signed crosses.
+ */
+#ifndef USHER_SAML_VERIFY_H
+#define USHER_SAML_VERIFY_H
+
+#include "base/arena.h"
+#include "saml/trust.h"
+
+#define SAML_XML_MAX (1024 * 1024)
+
+enum saml_element { SAML_NOTHING = 0, SAML_RESPONSE, SAML_ASSERTION };
+
+struct saml_signature {
+    enum saml_element what;       /* the element that carries and is covered by this signature */
+    struct slice signed_info;     /* canonical ds:SignedInfo */
+    struct slice signature_value; /* raw octets (XML form: r||s for ECDSA) */
+    struct slice element;         /* canonical element without this Signature (enveloped transform applied) */
+};
+
+/* Unsigned text around the assertion. It can only lead to refusal, never to an identity. p == NULL: absent. */
+struct saml_outer {
+    struct slice issuer, destination, in_response_to, status_code, status_detail /* sub-code and message */;
+};
+
+struct saml_signed {
+    struct saml_signature sig[2]; /* Response first if both are signed */
+    size_t nsig;                  /* 1 or 2; every Signature present has verified */
+    struct saml_outer outer;      /* of the Response element, signed or not */
+};
+
+/* Once per process, before any thread and before a sandbox. Sets libxml2's loaders and error handlers. */
+int saml_init(struct err *e);
+void saml_cleanup(void);
+
+/*
+ * Judges the signatures of a samlp:Response document. `ret` points into `a` (give it about 8 times the XML plus 64
+ * KiB). A status other than Success is ERR_STATUS whether signed or not (there is no assertion to read).
+ */
+int saml_verify(struct slice xml, const struct saml_trust *trust, unsigned allow, struct arena *a,
+                struct saml_signed *ret, struct err *e);
+
+#endif
