@@ -16,7 +16,7 @@ WERROR ?= -Werror
 DEPS := build-essential pkg-config libevent-dev node-llhttp libxml2-dev libxmlsec1-dev libssl-dev libsodium-dev zlib1g-dev \
 	libsqlite3-dev libjansson-dev libfyaml-dev libidn2-dev libsmartcols-dev uthash-dev ca-certificates
 DEPS_CHECK := libcmocka-dev clang libclang-rt-14-dev clang-format cppcheck xmlsec1 simplesamlphp php-cli php-xml php-mbstring \
-	nginx-light libnss3-tools sqlite3 curl wrk perl openssl chromium-headless-shell
+	nginx-light libnss3-tools sqlite3 curl jq wrk perl openssl chromium-headless-shell
 
 PKGS_base := libsodium libfyaml libidn2 libcrypto zlib
 PKGS_saml := xmlsec1-openssl libxml-2.0 libcrypto
@@ -131,15 +131,100 @@ REPLAY := $(patsubst %,$(B)/replay/%,$(FUZZ_NAMES))
 fuzz_folder = $(firstword $(subst _, ,$(1)))
 $(REPLAY): $(B)/replay/%: tests/fuzz/%.c tests/fuzz/runner.c $$(call archives,$$(call fuzz_folder,$$*)) Makefile
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) -Wno-missing-prototypes $(LDFLAGS) -o $@ $< tests/fuzz/runner.c \
+	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) -Wno-missing-prototypes $(call cflags_for,$(call fuzz_folder,$*)) $(LDFLAGS) -o $@ $< tests/fuzz/runner.c \
 	  $(call archives,$(call fuzz_folder,$*)) $(call libs_for,$(call fuzz_folder,$*))
 FUZZERS := $(patsubst %,$(B)/fuzz/%,$(FUZZ_NAMES))
 $(FUZZERS): $(B)/fuzz/%: tests/fuzz/%.c $$(call archives,$$(call fuzz_folder,$$*)) Makefile
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) -Wno-missing-prototypes $(LDFLAGS) -fsanitize=fuzzer -o $@ $< \
+	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) -Wno-missing-prototypes $(call cflags_for,$(call fuzz_folder,$*)) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< \
 	  $(call archives,$(call fuzz_folder,$*)) $(call libs_for,$(call fuzz_folder,$*))
 .PHONY: replay fuzzers
 replay: $(REPLAY)
 fuzzers: $(FUZZERS)
 
 -include $(shell find $(B)/obj $(B)/unit $(B)/replay -name '*.d' 2>/dev/null)
+
+# --- documentation that is generated: from base/err.def, the option tables, --help -------------------------------------------
+$(B)/gendocs: tests/tools/gendocs.c $$(call archives,router) Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) $(call cflags_for,base) $(LDFLAGS) -o $@ $< $(call archives,router) $(call libs_for,router)
+.PHONY: docs check-docs
+docs: $(B)/gendocs $(B)/usher $(B)/usher-lab
+	tests/tools/docs.sh $(B) docs
+check-docs: $(B)/gendocs $(B)/usher $(B)/usher-lab
+	tests/tools/docs.sh --check $(B) docs
+
+# --- checks -------------------------------------------------------------------------------------------------------------------
+.PHONY: deps deps-check lint format format-check check-includes check-errors check check-build check-run check-asan fuzz-smoke check-long bench \
+	demo install clean help
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+# installs what is missing and starts no service by it (policy-rc.d is ours for that moment only)
+install_packages = tests/tools/packages.sh $(1)
+deps:
+	$(call install_packages,$(DEPS))
+deps-check:
+	$(call install_packages,$(DEPS) $(DEPS_CHECK))
+	tests/tools/npm.sh
+
+lint:
+	tests/tools/lint.sh
+C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h' | grep -v '^tests/corpus/')
+format:
+	clang-format -i $(C_FILES)
+format-check:
+	clang-format --dry-run -Werror $(C_FILES)
+check-includes:
+	tests/tools/check-includes.sh
+check-errors:
+	tests/tools/check-errors.sh
+
+E2E := $(sort $(wildcard tests/e2e/*.t))
+STATIC := $(sort $(wildcard tests/static/*.t))
+# A test script finds the binaries beside the link it was called by: build/e2e/x.t uses build/usher, build/asan/e2e/x.t the other.
+$(B)/e2e/%.t: tests/e2e/%.t
+	@mkdir -p $(@D)
+	@ln -sf $(abspath $<) $@
+$(B)/static/%.t: tests/static/%.t
+	@mkdir -p $(@D)
+	@ln -sf $(abspath $<) $@
+E2E_LINKS := $(patsubst tests/e2e/%,$(B)/e2e/%,$(E2E))
+STATIC_LINKS := $(patsubst tests/static/%,$(B)/static/%,$(STATIC))
+# everything of one variant, built
+check-build: all unit replay $(E2E_LINKS) $(STATIC_LINKS) $(B)/gendocs
+A := $(BUILD)/asan
+CHECK_RUN = $(STATIC_LINKS) $(UNIT) $(patsubst $(B)/%,$(A)/%,$(UNIT)) $(E2E_LINKS) $(patsubst $(B)/%,$(A)/%,$(E2E_LINKS))
+# parallel tests share two cores; prove's own summary is the last line
+JOBS ?= 2
+PROVE_ENV = CMOCKA_MESSAGE_OUTPUT=TAP USHER_RECORDED="$${USHER_RECORDED:-$(ROOT)/../shared/data/recorded}" \
+	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+check: deps-check
+	$(MAKE) -j$(JOBS) VARIANT=release check-build
+	$(MAKE) -j$(JOBS) VARIANT=asan check-build
+	$(MAKE) -j$(JOBS) VARIANT=clang all
+	$(MAKE) VARIANT=release check-run
+check-run:
+	$(PROVE_ENV) prove -j$(JOBS) -e '' $(CHECK_RUN)
+check-asan:
+	$(MAKE) VARIANT=asan check-build
+	$(PROVE_ENV) prove -j$(JOBS) -e '' $(patsubst $(B)/%,$(A)/%,$(UNIT) $(E2E_LINKS))
+
+fuzz-smoke:
+	$(MAKE) VARIANT=fuzz fuzzers
+	tests/tools/fuzz.sh $(BUILD)/fuzz/fuzz 20
+check-long: check-build
+	tests/tools/long.sh $(B)
+bench: $(B)/usher $(B)/usher-lab
+	tests/bench/run.sh $(B)
+demo: deps
+	$(MAKE) -j$(JOBS) all
+	tests/tools/demo.sh $(B)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/usher
+	install -m 755 $(B)/usher $(DESTDIR)$(PREFIX)/bin/usher
+	install -m 644 README.md ARCHITECTURE.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/usher
+clean:
+	rm -rf $(BUILD)
+help:
+	@echo 'all check check-fast check-asan check-long lint format format-check check-includes check-errors check-docs docs'
+	@echo 'fuzz-smoke bench demo deps deps-check install clean'

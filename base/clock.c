@@ -112,7 +112,7 @@ static int bad_time(struct slice text, const char *expected, struct err *e)
 {
     char found[64];
 
-    str_escape(found, sizeof found, text.p, text.n);
+    str_cut(found, sizeof found, text);
     return err_mismatch(e, ERR_TIME, found, expected, "not a time");
 }
 

@@ -4,9 +4,10 @@
  *
  * Every scalar is text until a caller gives it a type: no Norway problem, no octal. Anchors, aliases, tags, merge keys,
  * duplicate keys and a second document are errors. `include: FILE` or `include: [FILE, ...]` at the top level merges
- * other files (relative to the including one, depth 8, no cycles; a top-level mapping or sequence given in several
- * files is joined, a scalar given twice is an error). Syntax errors stop at the first; everything after parsing is
- * reported together. Only this file's .c knows libfyaml. Configuration is trusted input; never feed network data to it.
+ * other files (relative to the including one, depth 8, each file once; a top-level mapping or sequence given in several
+ * files is joined, the including file's entries first, then those of its includes in order; a scalar given twice is an
+ * error). Syntax errors stop at the first; everything after parsing is reported together. Only conf.c knows libfyaml.
+ * Configuration is trusted input; never feed network data to it.
  */
 #ifndef USHER_BASE_CONF_H
 #define USHER_BASE_CONF_H
@@ -26,6 +27,8 @@ size_t conf_errors(const struct conf_problems *p);
 size_t conf_warnings(const struct conf_problems *p);
 /* "usher.yaml:12:5: error: unknown key 'idp'; did you mean 'idps'?" one a line, sorted by file and place. */
 void conf_problems_print(const struct conf_problems *p, struct buf *out);
+/* 0, or ERR_CONFIG with the number of errors and the place of the first if there is one. */
+int conf_check(const struct conf_problems *p, struct err *e);
 
 enum conf_kind { CONF_SCALAR, CONF_MAP, CONF_SEQ };
 struct conf_node; /* belongs to its conf_doc */
@@ -43,21 +46,26 @@ enum conf_kind conf_kind(const struct conf_node *n);
 const char *conf_where(const struct conf_node *n);
 /* Scalar text ("" for another kind; also for an empty value). NUL-free. */
 const char *conf_text(const struct conf_node *n);
+/* Nothing was written behind the key ("store:"); a quoted empty text is not that. */
+bool conf_is_blank(const struct conf_node *n);
+/* The absolute directory of the file in which `n` stands: what relative paths start from. */
+const char *conf_dir(const struct conf_node *n);
 size_t conf_count(const struct conf_node *n);                           /* entries of a map or sequence */
 const struct conf_node *conf_item(const struct conf_node *n, size_t i); /* value i of a map or sequence */
 const struct conf_node *conf_key(const struct conf_node *n, size_t i);  /* key i of a map, a scalar with a place */
 const struct conf_node *conf_get(const struct conf_node *map, const char *key); /* NULL if absent */
 
+/* `where` NULL: a problem without a place. The text is stored as printable ASCII. */
 void conf_problem(struct conf_problems *p, enum conf_level level, const struct conf_node *where, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* Records e's message (with found and expected) at `where` and clears e. */
+/* Records e's message, with found, expected and the error's name, at `where`, and clears e. */
 void conf_problem_err(struct conf_problems *p, const struct conf_node *where, struct err *e);
 
 /*
  * Option tables: one row per option feeds the parser, `usher config` and docs/config.md. A table describes one mapping.
  */
 enum conf_type {
-    CONF_T_STRING,     /* const char * */
+    CONF_T_STRING,     /* const char *; may be empty if quoted */
     CONF_T_PATH,       /* const char *; relative to the file it stands in, made absolute */
     CONF_T_URL,        /* const char *; http or https, kept as written */
     CONF_T_LISTEN,     /* struct listen_addr */
@@ -88,9 +96,9 @@ struct conf_option {
     enum conf_type type;
     size_t offset; /* of the field in the struct that the table fills */
     unsigned flags;
-    const char *def;           /* default as it would be written; NULL: zeroed field */
+    const char *def;           /* default as it would be written ("[a, b]" for a list); NULL: zeroed field */
     const char *const *values; /* CONF_T_ENUM: NULL-terminated */
-    int64_t min, max;          /* CONF_T_NUMBER, CONF_T_DURATION */
+    int64_t min, max;          /* CONF_T_NUMBER, CONF_T_DURATION; both 0: anything from 0 up */
     const char *help;          /* one sentence for docs and `usher config` */
 };
 struct conf_table {
@@ -110,9 +118,11 @@ bool conf_read_map(const struct conf_node *map, const struct conf_table *t, void
 /* One value by type: for callers that walk nodes themselves. `opt->offset` is ignored, `out` points at the field. */
 bool conf_read_value(const struct conf_node *n, const struct conf_option *opt, void *out, struct arena *a,
                      struct conf_problems *p);
-/* Prints the struct back as YAML lines "name: value", two spaces per indent level; CONF_T_NODE is left to the caller.
- */
+/* Prints the struct back as YAML lines "name: value", two spaces per indent level. What is not set and has no default
+ * is left out; CONF_T_NODE is left to the caller. conf_read_map() reads it back to the same values. */
 void conf_print_map(const struct conf_table *t, const void *in, unsigned indent, struct buf *out);
+/* `text` as a YAML scalar: plain where that is safe, else quoted. For callers that print their own CONF_T_NODE. */
+void conf_print_scalar(const char *text, struct buf *out);
 /* One Markdown table of the options, for docs/config.md. */
 void conf_print_docs(const struct conf_table *t, struct buf *out);
 

@@ -155,14 +155,6 @@ void header_encode(struct buf *out, struct slice s)
     }
 }
 
-static int hex_value(char c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int percent_decode(struct slice s, bool plus_is_space, struct buf *out, struct err *e)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -171,8 +163,8 @@ int percent_decode(struct slice s, bool plus_is_space, struct buf *out, struct e
         if (c == '+' && plus_is_space) {
             c = ' ';
         } else if (c == '%') {
-            int hi = i + 2 < s.n ? hex_value(s.p[i + 1]) : -1;
-            int lo = i + 2 < s.n ? hex_value(s.p[i + 2]) : -1;
+            int hi = i + 2 < s.n ? ascii_hex_value(s.p[i + 1]) : -1;
+            int lo = i + 2 < s.n ? ascii_hex_value(s.p[i + 2]) : -1;
 
             if (hi < 0 || lo < 0)
                 return err_set(e, ERR_ENCODING, "%% without two hex digits (octet %zu)", i);

@@ -29,8 +29,8 @@ void err_clear(struct err *e)
     *e = (struct err)ERR_INIT;
 }
 
-static void set(struct err *e, enum err_code code, const char *file, const char *func, int line, const char *fmt,
-                va_list ap)
+__attribute__((format(printf, 6, 0))) static void set(struct err *e, enum err_code code, const char *file,
+                                                      const char *func, int line, const char *fmt, va_list ap)
 {
     char raw[sizeof e->msg];
     int n = vsnprintf(raw, sizeof raw, fmt, ap);

@@ -18,6 +18,14 @@ char ascii_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+int ascii_hex_value(char c)
+{
+    if (ascii_is_digit(c))
+        return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 bool slice_is_nocase(struct slice a, const char *cstr)
 {
     if (a.n != strlen(cstr))
@@ -113,6 +121,15 @@ bool str_copy(char *dst, size_t size, struct slice s)
     return true;
 }
 
+void str_cut(char *dst, size_t size, struct slice s)
+{
+    size_t n = s.n < size ? s.n : size - 1;
+
+    for (size_t i = 0; i < n; i++)
+        dst[i] = s.p[i] ? s.p[i] : '?';
+    dst[n] = '\0';
+}
+
 size_t str_escape(char *dst, size_t size, const char *src, size_t n)
 {
     static const char hex[] = "0123456789abcdef";
@@ -182,6 +199,18 @@ bool str_is_utf8(struct slice s)
         i += more + 1;
     }
     return true;
+}
+
+uint32_t str_next_code_point(struct slice *s)
+{
+    const unsigned char *p = (const unsigned char *)s->p;
+    size_t more = p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 1 : p[0] < 0xf0 ? 2 : 3;
+    uint32_t c = more ? p[0] & (0x3fU >> more) : p[0];
+
+    for (size_t k = 1; k <= more; k++)
+        c = c << 6 | (p[k] & 0x3fU);
+    *s = slice_make(s->p + more + 1, s->n - more - 1);
+    return c;
 }
 
 /* Levenshtein distance with a small bound: words of more than 40 characters are not compared. */

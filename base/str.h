@@ -58,12 +58,17 @@ static inline bool ascii_is_alnum(char c)
 {
     return ascii_is_digit(c) || ascii_is_alpha(c);
 }
+/* 0..15, or -1. */
+int ascii_hex_value(char c);
 
 /* Decimal digits only, no sign, no white space, at most `max`. False leaves *ret alone. */
 bool str_to_u64(struct slice s, uint64_t max, uint64_t *ret);
 
 /* Copies with terminator; false (and "" in dst) if it does not fit or holds NUL. */
 bool str_copy(char *dst, size_t size, struct slice s);
+
+/* Copies what fits and terminates; NUL becomes '?'. For the `found` of err_mismatch(), which escapes the rest. */
+void str_cut(char *dst, size_t size, struct slice s);
 
 /*
  * Writes `src` as printable ASCII for logs and messages: other octets and backslash become \xHH, what does not fit is
@@ -76,6 +81,8 @@ bool mem_equal_ct(const void *a, const void *b, size_t n);
 
 /* True if all of `s` is valid UTF-8 (RFC 3629: no surrogates, no overlong forms, <= U+10FFFF). */
 bool str_is_utf8(struct slice s);
+/* Takes one code point off the front of *s, which is not empty and known to be valid UTF-8. */
+uint32_t str_next_code_point(struct slice *s);
 
 /* The entry of `names` (NULL-terminated) closest to `word` if it is close enough to be a slip, else NULL. */
 const char *str_suggest(struct slice word, const char *const *names);

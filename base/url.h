@@ -2,7 +2,7 @@
  * url.h - the one URL parser (RFC 3986, http and https only) and the network addresses beside it.
  *
  * Refuses user information, control characters, backslashes, white space, non-ASCII octets, an empty host, bad escapes.
- * What a browser could read in another way is refused, never repaired (mod_auth_mellon's `///host`).
+ * What a browser could read in another way is refused, never repaired (`///host`, 0x7f.1, a fragment).
  */
 #ifndef USHER_BASE_URL_H
 #define USHER_BASE_URL_H
