@@ -26,7 +26,12 @@ unsigned saml_allow_by_name(struct slice name);
 /* "sha1, rsa1024" into dst; "-" for none. */
 void saml_allow_print(unsigned allow, char *dst, size_t size);
 
+/* Other types of key are refused when they are added. */
+enum saml_key_type { SAML_KEY_NONE = 0, SAML_KEY_RSA, SAML_KEY_EC };
+
 struct saml_key {
+    enum saml_key_type type;
+    unsigned bits;            /* of the modulus or of the curve: P-256, P-384, P-521 */
     struct slice spki;        /* DER SubjectPublicKeyInfo; owned by the trust */
     unsigned char sha256[32]; /* of spki: the key's name in logs */
     char subject[160];        /* of the certificate, escaped; "" for a bare key */
@@ -44,9 +49,11 @@ struct saml_trust {
 /* An empty trust. free clears what it holds and accepts a zeroed struct. */
 void saml_trust_init(struct saml_trust *t);
 void saml_trust_free(struct saml_trust *t);
-/* Adds the public key of a DER certificate unless it is there already. ERR_TRUST, ERR_LIMIT. */
+/* Adds the public key of a DER certificate unless it is there already. Its validity and its own signature are not
+ * looked at: who pins it vouches for it. ERR_TRUST, ERR_LIMIT. */
 int saml_trust_add_cert(struct saml_trust *t, struct slice der, struct err *e);
-/* Adds every certificate (or bare PUBLIC KEY) of PEM text; at least one is needed. ERR_TRUST. */
+/* Adds every certificate (or bare PUBLIC KEY) of PEM text; at least one is needed. A private key in it is ERR_TRUST:
+ * it has no business there. */
 int saml_trust_add_pem(struct saml_trust *t, struct slice pem, struct err *e);
 /*
  * Reads file content that is either metadata (first non-blank octet is '<') or PEM. For metadata `entity` picks the

@@ -45,4 +45,11 @@ void saml_cleanup(void);
 int saml_verify(struct slice xml, const struct saml_trust *trust, unsigned allow, struct arena *a,
                 struct saml_signed *ret, struct err *e);
 
+/*
+ * The Issuer of the Response, or else of the Assertion, as it stands there: unsigned, trimmed, NUL-terminated in `a`.
+ * Good for one thing: to choose whose keys to try. After saml_verify() with those keys, the signed Issuer must be
+ * compared. Refuses what saml_verify() would refuse before looking at a signature; ERR_ISSUER if there is none.
+ */
+int saml_peek_issuer(struct slice xml, struct arena *a, struct slice *ret, struct err *e);
+
 #endif
