@@ -1,0 +1,184 @@
+/* mint.c - see mint.h: the document as text. Signing is in mint_sign.c. */
+#include "lab/mint.h"
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/secret.h"
+#include "lab/mint_sign.h"
+
+#define ID_SIZE 34 /* '_' + 32 hex digits + NUL */
+#define AUTHN_PASSWORD "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
+
+void mint_response_init(struct mint_response *m, int64_t now)
+{
+    *m = (struct mint_response){
+        .name_id_format = MINT_FORMAT_EMAIL,
+        .issued = now,
+        .not_before = now - 300,
+        .not_on_or_after = now + 3600,
+        .confirm_until = now + 3600,
+        .authn_instant = now - 2,
+        .sign = MINT_SIGN_ASSERTION,
+        .algorithm = "rsa-sha256",
+    };
+}
+
+void mint_response_valid_for(struct mint_response *m, int64_t seconds)
+{
+    m->not_on_or_after = m->issued + seconds;
+    m->confirm_until = m->issued + seconds;
+}
+
+static void random_id(char dst[ID_SIZE])
+{
+    unsigned char raw[16];
+
+    secret_random(raw, sizeof raw);
+    dst[0] = '_'; /* an NCName may not start with a digit */
+    hex_encode(dst + 1, raw, sizeof raw);
+}
+
+static void add_escaped(struct buf *out, const char *text)
+{
+    html_escape(out, slice_of(text));
+}
+
+/* ` name="value"`, or nothing. */
+static void add_attribute(struct buf *out, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buf_printf(out, " %s=\"", name);
+    add_escaped(out, value);
+    buf_add_char(out, '"');
+}
+
+/* Entra writes milliseconds; so a reader that cannot take a fraction is found. */
+static void add_time(struct buf *out, const char *name, int64_t t)
+{
+    char text[TIME_TEXT_SIZE];
+
+    time_format(t, text);
+    buf_printf(out, " %s=\"%.*s.000Z\"", name, TIME_TEXT_SIZE - 5, text);
+}
+
+static void add_subject(struct buf *out, const struct mint_response *m)
+{
+    buf_add_str(out, "<Subject><NameID");
+    add_attribute(out, "Format", m->name_id_format);
+    buf_add_char(out, '>');
+    add_escaped(out, m->name_id);
+    buf_add_str(out, "</NameID><SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:bearer\">"
+                     "<SubjectConfirmationData");
+    add_attribute(out, "InResponseTo", m->in_response_to);
+    add_time(out, "NotOnOrAfter", m->confirm_until);
+    add_attribute(out, "Recipient", m->recipient);
+    buf_add_str(out, "/></SubjectConfirmation></Subject>");
+}
+
+static void add_conditions(struct buf *out, const struct mint_response *m)
+{
+    buf_add_str(out, "<Conditions");
+    add_time(out, "NotBefore", m->not_before);
+    add_time(out, "NotOnOrAfter", m->not_on_or_after);
+    buf_add_char(out, '>');
+    if (m->audience) {
+        buf_add_str(out, "<AudienceRestriction><Audience>");
+        add_escaped(out, m->audience);
+        buf_add_str(out, "</Audience></AudienceRestriction>");
+    }
+    buf_add_str(out, "</Conditions>");
+}
+
+static void add_attributes(struct buf *out, const struct mint_response *m)
+{
+    if (m->nattributes == 0) /* the schema wants at least one in a statement */
+        return;
+    buf_add_str(out, "<AttributeStatement>");
+    for (size_t i = 0; i < m->nattributes; i++) {
+        const struct mint_attribute *a = &m->attributes[i];
+
+        buf_add_str(out, "<Attribute");
+        add_attribute(out, "Name", a->name);
+        buf_add_char(out, '>');
+        for (size_t j = 0; j < a->nvalues; j++) {
+            buf_add_str(out, "<AttributeValue>");
+            add_escaped(out, a->values[j]);
+            buf_add_str(out, "</AttributeValue>");
+        }
+        buf_add_str(out, "</Attribute>");
+    }
+    buf_add_str(out, "</AttributeStatement>");
+}
+
+static void add_authn(struct buf *out, const struct mint_response *m, const char *assertion_id)
+{
+    buf_add_str(out, "<AuthnStatement");
+    add_time(out, "AuthnInstant", m->authn_instant);
+    add_attribute(out, "SessionIndex", m->session_index ? m->session_index : assertion_id);
+    if (m->session_not_on_or_after)
+        add_time(out, "SessionNotOnOrAfter", m->session_not_on_or_after);
+    buf_add_str(out, "><AuthnContext><AuthnContextClassRef>");
+    add_escaped(out, m->authn_context ? m->authn_context : AUTHN_PASSWORD);
+    buf_add_str(out, "</AuthnContextClassRef></AuthnContext></AuthnStatement>");
+}
+
+/* The document with empty Signature templates where signatures will be. */
+static void add_document(struct buf *out, const struct mint_response *m, const struct mint_key *k,
+                         const struct mint_ids *ids)
+{
+    buf_add_str(out, "<samlp:Response xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\"");
+    add_attribute(out, "ID", ids->response);
+    buf_add_str(out, " Version=\"2.0\"");
+    add_time(out, "IssueInstant", m->issued);
+    add_attribute(out, "Destination", m->destination);
+    add_attribute(out, "InResponseTo", m->in_response_to);
+    buf_add_str(out, "><Issuer xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\">");
+    add_escaped(out, m->issuer);
+    buf_add_str(out, "</Issuer>");
+    if (m->sign & MINT_SIGN_RESPONSE)
+        mint_sign_template(out, m->algorithm, k, ids->response);
+    buf_add_str(out, "<samlp:Status><samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/>"
+                     "</samlp:Status><Assertion xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\"");
+    add_attribute(out, "ID", ids->assertion);
+    add_time(out, "IssueInstant", m->issued);
+    buf_add_str(out, " Version=\"2.0\"><Issuer>");
+    add_escaped(out, m->issuer);
+    buf_add_str(out, "</Issuer>");
+    if (m->sign & MINT_SIGN_ASSERTION)
+        mint_sign_template(out, m->algorithm, k, ids->assertion);
+    add_subject(out, m);
+    add_conditions(out, m);
+    add_attributes(out, m);
+    add_authn(out, m, ids->assertion);
+    buf_add_str(out, "</Assertion></samlp:Response>");
+}
+
+int mint_response(const struct mint_response *m, const struct mint_key *k, struct buf *out, struct err *e)
+{
+    char response_id[ID_SIZE], assertion_id[ID_SIZE];
+    struct mint_ids ids = {m->response_id, m->assertion_id};
+    struct buf xml;
+    int r;
+
+    if (mint_sign_check(m->algorithm, k, e) != 0)
+        return -1;
+    if (!ids.response) {
+        random_id(response_id);
+        ids.response = response_id;
+    }
+    if (!ids.assertion) {
+        random_id(assertion_id);
+        ids.assertion = assertion_id;
+    }
+    buf_init(&xml, MINT_XML_MAX);
+    add_document(&xml, m, k, &ids);
+    if (buf_failed(&xml))
+        r = err_set(e, ERR_LIMIT, "the Response is larger than %d bytes", MINT_XML_MAX);
+    else
+        r = mint_sign(buf_slice(&xml), k, out, e);
+    buf_free(&xml);
+    if (r == 0 && buf_failed(out))
+        return err_set(e, ERR_LIMIT, "the Response does not fit %zu bytes", out->max);
+    return r;
+}

@@ -1,0 +1,29 @@
+// tap.js - TAP for the browser tests. An exception or a failed assert inside test() fails it and prints where.
+'use strict';
+const assert = require('assert');
+
+let count = 0;
+let failed = 0;
+
+// Runs `fn` as one TAP line. Returns whether it passed.
+async function test(name, fn) {
+	count++;
+	try {
+		await fn();
+		console.log(`ok ${count} - ${name}`);
+		return true;
+	} catch (error) {
+		failed++;
+		console.log(`not ok ${count} - ${name}`);
+		console.log(String(error.stack || error).replace(/^/gm, '#   '));
+		return false;
+	}
+}
+
+// Prints the plan and sets the exit status.
+function done() {
+	console.log(`1..${count}`);
+	process.exitCode = failed ? 1 : 0;
+}
+
+module.exports = { test, done, assert };
