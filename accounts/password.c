@@ -128,7 +128,7 @@ int password_check(struct store *s, const struct email *who, struct slice passwo
     }
     if (verify(has_hash ? a.password_hash : DUMMY_HASH, password, &fits, e) != 0)
         return -1;
-    fits = fits && has_hash;
+    fits = fits && has_hash; /* nobody has a password for the dummy; nobody shall need to believe that */
     if (!found)
         return err_set(e, ERR_ACCOUNT_UNKNOWN, "there is no account %s", who->key);
     if (a.disabled)

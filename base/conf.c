@@ -20,17 +20,26 @@ struct reader {
     int line, col; /* of the last event that had a place: for those that have none */
 };
 
-static struct conf_node *node_new(struct reader *r, enum conf_kind kind, const struct fy_mark *mark)
+static bool is_quoted(struct fy_event *ev)
 {
+    struct fy_token *scalar = ev->type == FYET_SCALAR ? ev->scalar.value : NULL;
+    enum fy_scalar_style style = scalar ? fy_token_scalar_style(scalar) : FYSS_PLAIN;
+
+    return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+}
+
+static struct conf_node *node_new(struct reader *r, struct fy_event *ev)
+{
+    const struct fy_mark *mark = fy_event_start_mark(ev); /* from 0; none for a value that is not there */
     struct conf_node *n = arena_alloc(&r->doc->arena, sizeof *n);
 
     if (mark) {
         r->line = mark->line + 1;
-        r->col = mark->column + 1;
+        r->col = mark->column + 1 - is_quoted(ev); /* the mark is behind the opening quote */
     }
     if (!n)
         return NULL;
-    n->kind = kind;
+    n->kind = ev->type == FYET_MAPPING_START ? CONF_MAP : ev->type == FYET_SEQUENCE_START ? CONF_SEQ : CONF_SCALAR;
     n->line = r->line;
     n->col = r->col;
     n->file = r->file;
@@ -109,11 +118,7 @@ static bool read_entries(struct reader *r, struct conf_node *n, unsigned depth)
 /* The node that starts with `ev`. NULL without a problem recorded: the parser's own error, or memory. */
 static struct conf_node *read_node(struct reader *r, struct fy_event *ev, unsigned depth)
 {
-    const struct fy_mark *mark = fy_event_start_mark(ev);
-    enum conf_kind kind = ev->type == FYET_MAPPING_START    ? CONF_MAP
-                          : ev->type == FYET_SEQUENCE_START ? CONF_SEQ
-                                                            : CONF_SCALAR;
-    struct conf_node *n = node_new(r, kind, mark);
+    struct conf_node *n = node_new(r, ev);
 
     if (!n)
         return NULL;
@@ -122,7 +127,7 @@ static struct conf_node *read_node(struct reader *r, struct fy_event *ev, unsign
         return NULL;
     }
     refuse_extras(r, ev, n);
-    if (kind == CONF_SCALAR)
+    if (n->kind == CONF_SCALAR)
         return read_scalar(r, ev, n) ? n : NULL;
     return read_entries(r, n, depth) ? n : NULL;
 }

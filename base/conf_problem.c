@@ -51,9 +51,11 @@ static bool grow(struct conf_problems *p)
     size_t cap = p->cap ? p->cap * 2 : 8;
     struct problem *v;
 
+    if (p->n == KEPT_MAX)
+        return false;
     if (p->n < p->cap)
         return true;
-    v = p->n < KEPT_MAX ? realloc(p->v, cap * sizeof *v) : NULL;
+    v = realloc(p->v, cap * sizeof *v);
     if (!v)
         return false;
     p->v = v;

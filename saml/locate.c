@@ -185,7 +185,7 @@ struct children {
 
 static int response_children(xmlNode *response, struct children *ret, struct err *e)
 {
-    struct children c = {NULL};
+    struct children c = {.issuer = NULL};
     const struct {
         const char *ns, *local;
         xmlNode **place;
@@ -271,7 +271,7 @@ static xmlNode *assertion_signature(const xmlNode *assertion)
 int locate(xmlDoc *doc, struct located *ret, struct err *e)
 {
     struct located l = {.response = dom_root(doc)};
-    struct children c = {NULL};
+    struct children c = {.issuer = NULL};
     struct sweep sweep = {.found = &l, .e = e};
 
     if (!dom_is(l.response, SAML_NS_PROTOCOL, "Response"))

@@ -252,7 +252,7 @@ async function main() {
 		refused(await acs(other, mint(request.id)), 403, 'no-matching-cookie');
 		assert.ok(!other.jar('login.usher.test').has('__Host-usher'));
 	});
-	await test('in-response-to-mismatch: a Response that contradicts its assertion', async () => refused(await sso({ trick: 'wrong-request' }), 403, 'no-matching-cookie'));
+	await test('no-matching-cookie: the answer to a request nobody sent', async () => refused(await sso({ trick: 'wrong-request' }), 403, 'no-matching-cookie'));
 	await test('unsolicited', async () => refused(await acs(client(), mint(null)), 403, 'unsolicited'));
 	await test('the same Response again', async () => {
 		const c = client();

@@ -431,6 +431,9 @@ static void login_links_only_what_is_free(void **state)
     assert_int_equal(a.id, ada);
     strcpy(row.subject, "oid-eve");
     in.assertion_id = "_a2";
+    in.account = LOGIN_EXISTING; /* bound, but to somebody else of the same directory */
+    assert_err(commit(s, in, 2, &r, &e), &e, "account-link-refused");
+    in.account = LOGIN_LINK;
     assert_err(commit(s, in, 2, &r, &e), &e, "account-link-refused");
     in.account_id = ada + 100;
     assert_err(commit(s, in, 2, &r, &e), &e, "account-not-found");

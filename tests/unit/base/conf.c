@@ -72,7 +72,7 @@ static void every_scalar_is_text_with_a_place(void **state)
     assert_string_equal(conf_text(conf_item(list, 0)), "~");
     assert_string_equal(conf_where(map), "t.yaml:6:5");
     assert_string_equal(conf_text(conf_get(map, "a")), "x y");
-    assert_string_equal(conf_where(conf_get(map, "b")), "t.yaml:6:18");
+    assert_string_equal(conf_where(conf_get(map, "b")), "t.yaml:6:19");
     assert_string_equal(conf_text(conf_get(map, "b")), "null");
     assert_true(conf_is_blank(conf_get(root, "blank")));
     assert_string_equal(conf_text(conf_get(root, "blank")), "");

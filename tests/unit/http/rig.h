@@ -49,6 +49,7 @@ struct client {
     struct bufferevent *bev;
     struct buf in;
     bool closed;
+    bool reset; /* by an error rather than an end of file */
 };
 
 static inline struct slice big_body(void)
@@ -199,9 +200,13 @@ static inline void client_read(struct bufferevent *bev, void *arg)
 
 static inline void client_event(struct bufferevent *bev, short what, void *arg)
 {
+    struct client *c = arg;
+
     (void)bev;
     if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
-        ((struct client *)arg)->closed = true;
+        c->closed = true;
+    if (what & BEV_EVENT_ERROR)
+        c->reset = true;
 }
 
 static inline int client_socket(struct rig *r)

@@ -249,6 +249,7 @@ static void refusals_are_final(void **state)
         rig_wait(&r, c.closed);
         assert_true(client_has(&c, refusals[i].status));
         assert_true(client_has(&c, "Connection: close\r\n"));
+        assert_false(c.reset);
         assert_int_equal(client_count(&c, "HTTP/1.1 "), 1); /* nothing behind it is read as a request */
         assert_int_equal(client_has(&c, "Allow: GET, HEAD, POST\r\n"), refusals[i].reason == HTTP_REFUSED_METHOD);
         assert_string_equal(r.last_error, refusals[i].error);
@@ -274,7 +275,8 @@ static void refused_clients_may_finish_reading(void **state)
     rig_start(&r, &o);
     client_open(&r, &c);
     client_send(&c, "POST /small HTTP/1.1\r\n" HOST "Content-Length: 100000\r\n\r\n");
-    rig_wait(&r, c.closed); /* its end of file, not a reset: */
+    rig_wait(&r, c.closed);
+    assert_false(c.reset);
     assert_true(client_has(&c, "413 Content Too Large"));
     assert_int_equal(rig_counters(&r).active, 1);
     client_send(&c, "the body goes on");

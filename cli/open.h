@@ -1,0 +1,26 @@
+/*
+ * open.h - what the subcommands with -c FILE share: the configuration with all its problems printed, and the store it
+ * names.
+ */
+#ifndef USHER_CLI_OPEN_H
+#define USHER_CLI_OPEN_H
+
+#include "accounts/store.h"
+#include "cli/cli.h"
+#include "router/config.h"
+
+#define OPEN_CONFIG_OPTION(type)                                                            \
+    {                                                                                       \
+        "config", 'c', CLI_STRING, offsetof(type, config), "FILE", "the configuration file" \
+    }
+
+/* NULL after printing every problem to standard error. `warnings`: print them also if there is no error. */
+struct config *open_config(const struct cli_command *c, const char *path, bool warnings);
+/* The store of a configuration; NULL after printing why not. */
+struct store *open_store(const struct cli_command *c, const struct config *config);
+/* An event of an administrator at this command line: kind and, if not NULL, address and detail. */
+void open_event(struct event *ret, const char *kind, const char *email, const char *detail);
+/* Who runs the command, for created_by and events: login name or uid. */
+const char *open_operator(void);
+
+#endif

@@ -1,0 +1,62 @@
+/* serve.c - `usher serve`. */
+#include "cli/open.h"
+
+#include <string.h>
+
+#include "router/log.h"
+#include "router/serve.h"
+
+struct options {
+    const char *config, *log_level;
+};
+static const struct cli_option options[] = {
+    OPEN_CONFIG_OPTION(struct options),
+    {"log-level", 0, CLI_STRING, offsetof(struct options, log_level), "LEVEL",
+     "debug, info, warning or error; info unless given"},
+};
+
+static bool set_level(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            log_set_level((enum log_level)i);
+            return true;
+        }
+    }
+    return !name;
+}
+
+static int run(const struct cli_command *c, int argc, char **argv)
+{
+    struct options o = {0};
+    struct config *config;
+    struct err e = ERR_INIT;
+    int operands, rc = cli_parse(c, argc, argv, &o, &operands);
+
+    if (rc >= 0)
+        return rc;
+    if (operands)
+        return cli_usage_error(c, "'%s' is not expected", argv[0]);
+    if (!set_level(o.log_level))
+        return cli_usage_error(c, "--log-level '%s': debug, info, warning or error", o.log_level);
+    config = open_config(c, o.config, true);
+    if (!config)
+        return CLI_FAILED;
+    rc = serve(config, &e) == 0 ? CLI_OK : cli_fail(c, &e);
+    config_free(config);
+    return rc;
+}
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .arguments = "",
+    .summary = "Run the login front door.",
+    .notes =
+        "Prints one line on standard output when it is ready, logs to standard error, stops gracefully on SIGTERM.",
+    .example = "usher serve -c /etc/usher/usher.yaml",
+    .options = options,
+    .noptions = sizeof options / sizeof *options,
+    .run = run,
+};

@@ -1,0 +1,374 @@
+/* config.c - see config.h. */
+#include "router/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "saml/check.h"
+#include "saml/metadata.h"
+
+#define ARENA_MAX (64 * 1024 * 1024)
+#define DAY 86400
+
+/* clang-format off */
+static const char *const profiles[] = {"generic", "entra", NULL};
+
+#define O(field) offsetof(struct config, field)
+static const struct conf_option main_options[] = {
+    {"listen", CONF_T_LISTEN, O(listen), 0, "127.0.0.1:8080", NULL, 0, 0, "Address for browsers, usually behind a reverse proxy: HOST:PORT or unix:PATH."},
+    {"auth_listen", CONF_T_LISTEN, O(auth_listen), 0, "127.0.0.1:8081", NULL, 0, 0, "Address where the reverse proxy asks `/auth`: loopback or a Unix socket, never public."},
+    {"public_url", CONF_T_URL, O(public_url), CONF_REQUIRED, NULL, NULL, 0, 0, "The login host as browsers see it, an origin without a path. https, but for localhost."},
+    {"entity_id", CONF_T_STRING, O(entity_id), 0, NULL, NULL, 0, 0, "This service provider's entity ID (Entra: Identifier). `public_url` + `/saml/metadata` unless given."},
+    {"store", CONF_T_STRING, O(store), CONF_REQUIRED, NULL, NULL, 0, 0, "`sqlite:PATH`. The folder must exist."},
+    {"key_dir", CONF_T_PATH, O(key_dir), CONF_REQUIRED, NULL, NULL, 0, 0, "Folder of the key ring (`seal.key`), shared by instances; created with a new key at first start, mode 700."},
+    {"tls_cert", CONF_T_PATH, O(tls_cert), 0, NULL, NULL, 0, 0, "PEM certificate chain for `listen`; together with tls_key. Usually the reverse proxy ends TLS."},
+    {"tls_key", CONF_T_PATH, O(tls_key), 0, NULL, NULL, 0, 0, "PEM private key, readable by its owner only."},
+    {"trusted_proxies", CONF_T_NETBLOCKS, O(trusted_proxies), 0, "127.0.0.0/8, ::1", NULL, 0, 0, "Networks whose X-Forwarded-For is believed on `listen`."},
+    {"session_idle", CONF_T_DURATION, O(session_idle), 0, "8h", NULL, 60, 90 * DAY, "A session ends after this long without a request."},
+    {"session_max", CONF_T_DURATION, O(session_max), 0, "16h", NULL, 60, 365 * DAY, "A session ends this long after sign-in, whatever happens; SessionNotOnOrAfter can end it earlier."},
+    {"max_connections", CONF_T_NUMBER, O(max_connections), 0, "10000", NULL, 16, 1000000, "Open connections in all."},
+    {"max_connections_per_address", CONF_T_NUMBER, O(max_connections_per_address), 0, "256", NULL, 1, 1000000, "Open connections of one IPv4 address or IPv6 /64; trusted proxies are exempt."},
+    {"loops", CONF_T_NUMBER, O(loops), 0, "0", NULL, 0, 64, "Event loops; 0: one per core."},
+    {"idps", CONF_T_NODE, O(idps_node), 0, NULL, NULL, 0, 0, "Identity providers, by a name of yours."},
+    {"domains", CONF_T_NODE, O(domains_node), 0, NULL, NULL, 0, 0, "E-mail domains and how their people sign in."},
+    {"grants", CONF_T_NODE, O(grants_node), 0, NULL, NULL, 0, 0, "Exceptions; more live in the store (`usher bypass grant`)."},
+    {"rules", CONF_T_NODE, O(rules_node), 0, NULL, NULL, 0, 0, "Ordered rules, first match wins, before grants and domains."},
+    {"default", CONF_T_NODE, O(default_node), 0, NULL, NULL, 0, 0, "The door for an address nothing else speaks for."},
+    {"apps", CONF_T_NODE, O(apps_node), 0, NULL, NULL, 0, 0, "Applications behind the reverse proxy."},
+    {"smtp", CONF_T_UNSUPPORTED, 0, 0, NULL, NULL, 0, 0, "Mail for administrators."},
+    {"sp_keys", CONF_T_UNSUPPORTED, 0, 0, NULL, NULL, 0, 0, "Keys for signing requests and decrypting assertions."},
+    {"evidence_dir", CONF_T_UNSUPPORTED, 0, 0, NULL, NULL, 0, 0, "Where evidence of accepted logins is kept."},
+};
+#undef O
+#define O(field) offsetof(struct config_idp, field)
+static const struct conf_option idp_options[] = {
+    {"profile", CONF_T_ENUM, O(profile), 0, "generic", profiles, 0, 0, "Defaults for the claim options below: `entra` or `generic`."},
+    {"metadata", CONF_T_PATH, O(metadata), CONF_REQUIRED, NULL, NULL, 0, 0, "File with the IdP's metadata (Entra: save the App Federation Metadata Url to a file). A URL is not supported yet."},
+    {"domains", CONF_T_DOMAINS, O(domains), CONF_REQUIRED, NULL, NULL, 0, 0, "The only e-mail domains this IdP may speak for."},
+    {"email_from", CONF_T_STRING, O(email_from), 0, NULL, NULL, 0, 0, "The one source of the e-mail: an attribute name or `nameid`. Entra: its emailaddress claim; generic: `nameid`."},
+    {"subject_from", CONF_T_STRING, O(subject_from), 0, NULL, NULL, 0, 0, "The immutable identifier: an attribute name or `nameid`. Entra: its objectidentifier claim; generic: `nameid`."},
+    {"name_from", CONF_T_STRING, O(name_from), 0, NULL, NULL, 0, 0, "Attribute with the display name. Entra: its displayname claim; generic: `displayName`."},
+    {"groups_from", CONF_T_STRING, O(groups_from), 0, NULL, NULL, 0, 0, "Attribute with the groups. Entra: its groups claim; generic: `groups`."},
+    {"groups_overage_from", CONF_T_STRING, O(groups_overage_from), 0, NULL, NULL, 0, 0, "Attribute whose presence says that not all groups fit: they count as unknown, never as none. Entra: groups.link."},
+    {"skew", CONF_T_DURATION, O(skew), 0, "60s", NULL, 0, SAML_SKEW_MAX, "Clock allowance."},
+    {"entity_id", CONF_T_STRING, O(entity_id), 0, NULL, NULL, 0, 0, "This service's entity ID towards this IdP, if not the general one."},
+    {"allow", CONF_T_UNSUPPORTED, 0, 0, NULL, NULL, 0, 0, "Named exceptions with an end date."},
+    {"refresh", CONF_T_UNSUPPORTED, 0, 0, NULL, NULL, 0, 0, "How often metadata is fetched."},
+};
+#undef O
+#define O(field) offsetof(struct config_app, field)
+static const struct conf_option app_options[] = {
+    {"host", CONF_T_STRING, O(host), CONF_REQUIRED, NULL, NULL, 0, 0, "The application's host as browsers see it, with `:PORT` if it is not that of public_url's scheme."},
+    {"name", CONF_T_STRING, O(name), 0, NULL, NULL, 0, 0, "For people; the host unless given."},
+    {"allow", CONF_T_NODE, O(allow_node), 0, NULL, NULL, 0, 0, "Who may use it: `groups` (any of them) and `door` (`sso` or `password`). Everybody signed in unless given."},
+    {"send_groups", CONF_T_STRINGS, O(send_groups), 0, NULL, NULL, 0, 0, "Groups sent in Remote-Groups besides those of `allow`; no others are."},
+};
+#undef O
+/* clang-format on */
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+static const struct conf_table main_table = {"", "The file as a whole.", main_options, COUNT(main_options)};
+static const struct conf_table idp_table = {"idps.NAME", "One identity provider.", idp_options, COUNT(idp_options)};
+static const struct conf_table app_table = {"apps[]", "One application.", app_options, COUNT(app_options)};
+
+static void idp_defaults(struct config_idp *idp)
+{
+    bool entra = idp->profile == PROFILE_ENTRA;
+
+#define DEFAULT(field, for_entra, otherwise) \
+    if (!idp->field)                         \
+    idp->field = entra ? (for_entra) : (otherwise)
+    DEFAULT(email_from, SAML_CLAIM_EMAIL, "nameid");
+    DEFAULT(subject_from, SAML_CLAIM_OBJECT_ID, "nameid");
+    DEFAULT(name_from, SAML_CLAIM_DISPLAY_NAME, "displayName");
+    DEFAULT(groups_from, SAML_CLAIM_GROUPS, "groups");
+    DEFAULT(groups_overage_from, SAML_CLAIM_GROUPS_LINK, NULL);
+#undef DEFAULT
+}
+
+static int read_file(const char *path, struct buf *out, struct err *e)
+{
+    FILE *f = fopen(path, "re");
+    char chunk[16384];
+    size_t n;
+    int r = 0;
+
+    if (!f)
+        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+        buf_add(out, chunk, n);
+    if (ferror(f))
+        r = err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    else if (buf_failed(out))
+        r = err_set(e, ERR_LIMIT, "%s: larger than %zu bytes", path, out->max);
+    (void)fclose(f);
+    return r;
+}
+
+/* The metadata must name the entity, a signing key and a redirect sign-on URL: without one of them no login can work.
+ */
+static void load_metadata(struct config_idp *idp, struct conf_problems *p)
+{
+    const struct conf_node *where = conf_get(idp->node, "metadata");
+    struct err e = ERR_INIT;
+    struct buf content;
+
+    if (strstr(idp->metadata, "://")) {
+        conf_problem(p, CONF_ERROR, where, "not-supported: metadata from a URL; save it to a file and name that");
+        return;
+    }
+    buf_init(&content, SAML_METADATA_MAX);
+    if (read_file(idp->metadata, &content, &e) != 0 ||
+        saml_trust_add_file(&idp->trust, buf_slice(&content), NULL, &e) != 0)
+        conf_problem_err(p, where, &e);
+    else if (!idp->trust.issuer)
+        conf_problem(p, CONF_ERROR, where,
+                     "'%s' is a certificate; metadata is needed, which names the IdP and its sign-on URL",
+                     idp->metadata);
+    else if (!idp->trust.sso_redirect)
+        conf_problem(p, CONF_ERROR, where, "the metadata offers no SingleSignOnService with HTTP-Redirect");
+    buf_free(&content);
+}
+
+static bool read_idps(struct config *c, struct conf_problems *p)
+{
+    const struct conf_node *n = c->idps_node;
+
+    if (!n)
+        return true;
+    if (conf_kind(n) != CONF_MAP || conf_count(n) > CONFIG_IDPS_MAX) {
+        conf_problem(p, CONF_ERROR, n, "idps is a mapping of at most %d entries: NAME: { ... }", CONFIG_IDPS_MAX);
+        return false;
+    }
+    c->idps = arena_array(&c->arena, conf_count(n), sizeof *c->idps);
+    if (!c->idps)
+        return false;
+    for (size_t i = 0; i < conf_count(n); i++) {
+        struct config_idp *idp = &c->idps[c->nidps];
+
+        idp->node = conf_item(n, i);
+        idp->name = arena_strdup(&c->arena, conf_text(conf_key(n, i)));
+        saml_trust_init(&idp->trust);
+        c->nidps++;
+        if (!conf_read_map(idp->node, &idp_table, idp, &c->arena, p))
+            continue;
+        idp_defaults(idp);
+        load_metadata(idp, p);
+        for (size_t k = 0; idp->trust.issuer && k + 1 < c->nidps; k++) {
+            if (c->idps[k].trust.issuer && strcmp(c->idps[k].trust.issuer, idp->trust.issuer) == 0)
+                conf_problem(p, CONF_ERROR, conf_key(n, i), "has the same entity ID as idps.%s", c->idps[k].name);
+        }
+    }
+    return true;
+}
+
+static bool is_localhost(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || slice_ends(slice_of(host), SLICE(".localhost")) ||
+           strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0;
+}
+
+static void check_public_url(struct config *c, struct conf_problems *p)
+{
+    const struct conf_node *where = conf_get(conf_root(c->doc), "public_url");
+    struct err e = ERR_INIT;
+    size_t n = strlen(c->public_url);
+    char *origin;
+
+    if (url_parse(slice_of(c->public_url), &c->public_parsed, &e) != 0) {
+        conf_problem_err(p, where, &e);
+        return;
+    }
+    if (!slice_is(c->public_parsed.path, "/") || c->public_parsed.has_query)
+        conf_problem(p, CONF_ERROR, where, "public_url is an origin: scheme, host and port, without a path");
+    if (!c->public_parsed.https && !is_localhost(c->public_parsed.host))
+        conf_problem(p, CONF_ERROR, where, "public_url must be https (browsers drop usher's cookies over http)");
+    if (n > 0 && c->public_url[n - 1] == '/')
+        n--;
+    origin = arena_strndup(&c->arena, c->public_url, n);
+    c->public_url = origin;
+    c->acs_url = arena_printf(&c->arena, "%s/saml/acs", origin);
+    if (!c->entity_id)
+        c->entity_id = arena_printf(&c->arena, "%s/saml/metadata", origin);
+    for (size_t i = 0; i < c->nidps; i++) {
+        if (!c->idps[i].entity_id)
+            c->idps[i].entity_id = c->entity_id;
+    }
+}
+
+static void check_app_host(struct config *c, struct config_app *app, struct conf_problems *p)
+{
+    const struct conf_node *where = conf_get(app->node, "host");
+    char host[256], *normal;
+    struct err e = ERR_INIT;
+    uint16_t port;
+
+    if (url_parse_authority(slice_of(app->host), host, &port, &e) != 0) {
+        conf_problem_err(p, where, &e);
+        return;
+    }
+    normal = port ? arena_printf(&c->arena, "%s:%u", host, port) : arena_strdup(&c->arena, host);
+    app->host = normal;
+    if (!app->name)
+        app->name = app->host;
+    if (strcmp(host, c->public_parsed.host) == 0)
+        conf_problem(p, CONF_ERROR, where, "is the login host itself; an application needs a host of its own");
+    for (struct config_app *other = c->apps; other < app; other++) {
+        if (strcmp(other->host, app->host) == 0)
+            conf_problem(p, CONF_ERROR, where, "application '%s' is there already", app->host);
+    }
+}
+
+static bool read_apps(struct config *c, struct conf_problems *p)
+{
+    const struct conf_node *n = c->apps_node;
+
+    if (!n)
+        return true;
+    if (conf_kind(n) != CONF_SEQ || conf_count(n) > CONFIG_APPS_MAX) {
+        conf_problem(p, CONF_ERROR, n, "apps is a list of at most %d entries: - host: ...", CONFIG_APPS_MAX);
+        return false;
+    }
+    c->apps = arena_array(&c->arena, conf_count(n), sizeof *c->apps);
+    if (!c->apps)
+        return false;
+    for (size_t i = 0; i < conf_count(n); i++) {
+        struct config_app *app = &c->apps[c->napps];
+
+        app->node = conf_item(n, i);
+        if (!conf_read_map(app->node, &app_table, app, &c->arena, p))
+            continue;
+        c->napps++;
+        check_app_host(c, app, p);
+        if (app->allow_node)
+            (void)policy_app_read(app->allow_node, &app->allow, &c->arena, p);
+    }
+    return true;
+}
+
+static void check_rest(struct config *c, struct conf_problems *p)
+{
+    const struct conf_node *root = conf_root(c->doc);
+
+    if (!c->tls_cert != !c->tls_key)
+        conf_problem(p, CONF_ERROR, conf_get(root, c->tls_cert ? "tls_cert" : "tls_key"),
+                     "tls_cert and tls_key go together");
+    if (strncmp(c->store, "sqlite:", 7) != 0)
+        conf_problem(p, CONF_ERROR, conf_get(root, "store"), "not-supported: store is sqlite:PATH in this version");
+    if (c->session_max < c->session_idle)
+        conf_problem(p, CONF_WARNING, conf_get(root, "session_max"),
+                     "is shorter than session_idle, which then never counts");
+}
+
+static void read_policy(struct config *c, struct conf_problems *p)
+{
+    struct policy_idp *idps = arena_array(&c->arena, c->nidps ? c->nidps : 1, sizeof *idps);
+
+    if (!idps)
+        return;
+    for (size_t i = 0; i < c->nidps; i++)
+        idps[i] = (struct policy_idp){
+            .name = c->idps[i].name, .domains = c->idps[i].domains.v, .ndomains = c->idps[i].domains.n};
+    c->policy = policy_read(conf_root(c->doc), idps, c->nidps, p);
+    if (c->policy)
+        policy_lint(c->policy, clock_now(), p);
+}
+
+struct config *config_load(const char *path, struct conf_problems *p)
+{
+    struct config *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    arena_init(&c->arena, ARENA_MAX);
+    c->doc = conf_load(path, p);
+    if (c->doc) {
+        bool ok = conf_read_map(conf_root(c->doc), &main_table, c, &c->arena, p);
+
+        (void)read_idps(c, p);
+        if (c->public_url)
+            check_public_url(c, p);
+        (void)read_apps(c, p);
+        if (ok)
+            check_rest(c, p);
+        read_policy(c, p);
+    }
+    if (!c->doc || conf_errors(p) > 0) {
+        config_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void config_free(struct config *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->nidps; i++)
+        saml_trust_free(&c->idps[i].trust);
+    policy_free(c->policy);
+    conf_free(c->doc);
+    arena_free(&c->arena);
+    free(c);
+}
+
+const struct config_idp *config_idp(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->nidps; i++) {
+        if (strcmp(c->idps[i].name, name) == 0)
+            return &c->idps[i];
+    }
+    return NULL;
+}
+
+const struct config_idp *config_idp_by_issuer(const struct config *c, struct slice issuer)
+{
+    for (size_t i = 0; i < c->nidps; i++) {
+        if (slice_is(issuer, c->idps[i].trust.issuer))
+            return &c->idps[i];
+    }
+    return NULL;
+}
+
+const struct config_app *config_app(const struct config *c, const char *host, uint16_t port)
+{
+    char with_port[256 + 8];
+    uint16_t standard = c->public_parsed.https ? 443 : 80;
+
+    (void)snprintf(with_port, sizeof with_port, "%s:%u", host, port);
+    for (size_t i = 0; i < c->napps; i++) {
+        if (strcmp(c->apps[i].host, with_port) == 0 ||
+            ((port == 0 || port == standard) && strcmp(c->apps[i].host, host) == 0))
+            return &c->apps[i];
+    }
+    return NULL;
+}
+
+void config_print(const struct config *c, struct buf *out)
+{
+    conf_print_map(&main_table, c, 0, out);
+    if (c->nidps)
+        buf_add_str(out, "idps:\n");
+    for (size_t i = 0; i < c->nidps; i++) {
+        buf_printf(out, "  %s:\n", c->idps[i].name);
+        conf_print_map(&idp_table, &c->idps[i], 2, out);
+    }
+    policy_print(c->policy, out);
+    if (c->napps)
+        buf_add_str(out, "apps:\n");
+    for (size_t i = 0; i < c->napps; i++) {
+        buf_add_str(out, "  -\n");
+        conf_print_map(&app_table, &c->apps[i], 2, out);
+        policy_app_print(&c->apps[i].allow, 2, out);
+    }
+}
+
+void config_print_docs(struct buf *out)
+{
+    conf_print_docs(&main_table, out);
+    conf_print_docs(&idp_table, out);
+    policy_print_docs(out);
+    conf_print_docs(&app_table, out);
+}

@@ -1,0 +1,89 @@
+/*
+ * config.h - the effective configuration of one usher: the YAML file read through option tables into one immutable
+ * struct.
+ *
+ * Read once, checked whole, then only read: threads share it. docs/config.md and `usher config` are printed from the
+ * same tables. Policy (domains, grants, rules, default) is read by policy/, which keeps the places of every rule.
+ */
+#ifndef USHER_ROUTER_CONFIG_H
+#define USHER_ROUTER_CONFIG_H
+
+#include "base/conf.h"
+#include "policy/policy.h"
+#include "saml/trust.h"
+
+#define CONFIG_IDPS_MAX 64
+#define CONFIG_APPS_MAX 256
+
+enum idp_profile { PROFILE_GENERIC = 0, PROFILE_ENTRA };
+
+struct config_idp {
+    const char *name;
+    int profile;              /* enum idp_profile */
+    const char *metadata;     /* file */
+    const char *entity_id;    /* of this service towards this IdP; NULL: the general one */
+    const char *email_from;   /* "nameid" or an attribute name */
+    const char *subject_from; /* the immutable identifier: "nameid" or an attribute name */
+    const char *name_from;    /* display name attribute */
+    const char *groups_from;
+    const char
+        *groups_overage_from;    /* the attribute whose presence means "more groups than fit": unknown, never none */
+    struct conf_strings domains; /* the e-mail domains this IdP may speak for */
+    int64_t skew;
+    struct saml_trust trust;
+    const struct conf_node *node;
+};
+
+struct config_app {
+    const char *host;                /* "wiki.example.com" or with a port that is not the scheme's */
+    const char *name;                /* for pages; the host unless given */
+    struct conf_strings send_groups; /* sent to the application besides allow.groups */
+    const struct conf_node *allow_node;
+    struct policy_app allow;
+    const struct conf_node *node;
+};
+
+struct config {
+    struct listen_addr listen, auth_listen;
+    const char *public_url; /* origin only: no path, no trailing slash */
+    struct url public_parsed;
+    const char *entity_id;
+    const char *acs_url; /* public_url + /saml/acs */
+    const char *store;
+    const char *key_dir;
+    const char *tls_cert, *tls_key; /* both or none */
+    struct conf_netblocks trusted_proxies;
+    int64_t session_idle, session_max; /* seconds */
+    int64_t max_connections, max_connections_per_address;
+    int64_t loops; /* event loops; 0: one per core */
+    const struct conf_node *idps_node, *apps_node;
+    const struct conf_node *domains_node, *grants_node, *rules_node, *default_node;
+    struct config_idp *idps;
+    size_t nidps;
+    struct config_app *apps;
+    size_t napps;
+    struct policy *policy;
+
+    struct arena arena; /* owns all text above */
+    struct conf_doc *doc;
+};
+
+/*
+ * Reads and checks everything: syntax, types, references between sections, metadata files. All problems are recorded in
+ * `p`. NULL if there is any error. Free with config_free().
+ */
+struct config *config_load(const char *path, struct conf_problems *p);
+void config_free(struct config *c);
+
+/* By name, by entity ID; NULL if there is none. */
+const struct config_idp *config_idp(const struct config *c, const char *name);
+const struct config_idp *config_idp_by_issuer(const struct config *c, struct slice issuer);
+/* By host (lower case) and port; 0 stands for the default port of public_url's scheme. NULL if there is none. */
+const struct config_app *config_app(const struct config *c, const char *host, uint16_t port);
+
+/* The effective configuration as YAML, defaults included. */
+void config_print(const struct config *c, struct buf *out);
+/* docs/config.md. */
+void config_print_docs(struct buf *out);
+
+#endif

@@ -1,0 +1,316 @@
+/*
+ * h_saml.c - the assertion consumer service, and this service's metadata.
+ *
+ * The order is: signature, conditions, cookie, policy, account, commit. Everything before the commit reads only, so
+ * whoever is refused leaves nothing behind but an event.
+ */
+#include "router/handlers.h"
+
+#include "base/encode.h"
+#include "provisioning/admit.h"
+#include "router/grants.h"
+#include "router/pending.h"
+#include "saml/judge.h"
+#include "saml/metadata.h"
+
+/* Base64 of SAML_XML_MAX with line breaks, percent-encoded, and RelayState: routes.c limits the body to this. */
+#define XML_BASE64_MAX (SAML_XML_MAX / 3 * 4 + 64 * 1024)
+
+/* What the ACS knows so far about one login. */
+struct acs {
+    const struct config_idp *idp;
+    struct saml_verdict verdict;
+    struct slice request_id; /* the signed InResponseTo */
+    char cookie_name[PENDING_COOKIE_SIZE];
+    struct pending pending;
+    struct slice subject, name, groups; /* groups one a line */
+    bool groups_known;
+};
+
+/* The SAMLResponse field as XML in the arena. This form comes from another site: it has no form token and needs none.
+ */
+static int read_message(struct exchange *x, struct slice *ret_xml)
+{
+    struct form form;
+    struct slice type = x->content_type, text;
+    ptrdiff_t semicolon = slice_find(type, ';');
+    struct buf xml;
+    int r;
+
+    if (semicolon >= 0)
+        type.n = (size_t)semicolon;
+    if (!slice_is_nocase(slice_trim(type), "application/x-www-form-urlencoded"))
+        return err_set(&x->err, ERR_HTTP_BODY, "the HTTP-POST binding sends a form");
+    if (form_parse(x->body, &x->arena, &form, &x->err) != 0)
+        return -1;
+    text = form_get(&form, "SAMLResponse");
+    if (!text.p)
+        return err_set(&x->err, ERR_FORM, "there is no SAMLResponse in the form");
+    if (text.n > XML_BASE64_MAX)
+        return err_set(&x->err, ERR_XML_SIZE, "SAMLResponse has %zu bytes of base64", text.n);
+    buf_init(&xml, SAML_XML_MAX + 64 * 1024);
+    r = base64_decode(text, &xml, &x->err);
+    if (r == 0) {
+        *ret_xml = arena_slice(&x->arena, buf_slice(&xml));
+        if (!ret_xml->p)
+            r = err_set(&x->err, ERR_MEMORY, "message");
+    }
+    buf_free(&xml);
+    return r;
+}
+
+/*
+ * The Issuer that stands in the message only chooses whose keys to try; it is unsigned here. The signed one is compared
+ * with that identity provider's entity ID afterwards.
+ */
+static int choose_idp(struct exchange *x, struct slice xml, struct acs *s)
+{
+    struct slice issuer;
+
+    if (saml_peek_issuer(xml, &x->arena, &issuer, &x->err) != 0)
+        return -1;
+    s->idp = config_idp_by_issuer(x->router->config, issuer);
+    if (!s->idp)
+        return err_mismatch(&x->err, ERR_ISSUER, issuer.p, "the entity ID of a configured identity provider",
+                            "no identity provider of this name");
+    x->idp = s->idp->name;
+    return 0;
+}
+
+/* The InResponseTo of the signed confirmation; it picks the cookie. */
+static struct slice signed_request_id(const struct saml_assertion *as)
+{
+    for (size_t i = 0; i < as->nconfirmations; i++) {
+        if (as->confirmations[i].bearer && as->confirmations[i].in_response_to.p)
+            return as->confirmations[i].in_response_to;
+    }
+    return (struct slice){NULL, 0};
+}
+
+/* Signature, then conditions against the request that the assertion itself names; the cookie must name the same one. */
+static int verify(struct exchange *x, struct slice xml, struct acs *s)
+{
+    const struct config *c = x->router->config;
+    struct saml_signed parts;
+    struct saml_expect expect = {.issuer = slice_of(s->idp->trust.issuer),
+                                 .acs = slice_of(c->acs_url),
+                                 .audience = slice_of(s->idp->entity_id),
+                                 .now = x->now,
+                                 .skew = s->idp->skew,
+                                 .email_from = slice_of(s->idp->email_from),
+                                 .email_domains = s->idp->domains.v,
+                                 .nemail_domains = s->idp->domains.n};
+
+    if (saml_judge_signature_only(xml, &s->idp->trust, 0, &x->arena, &s->verdict, &x->err) != 0)
+        return -1;
+    s->request_id = signed_request_id(&s->verdict.assertion);
+    expect.request_id = s->request_id;
+    expect.unsolicited = s->request_id.p == NULL;
+    parts = s->verdict.signed_parts;
+    return saml_judge_signed(&parts, &s->idp->trust, 0, &expect, &x->arena, &s->verdict, &x->err);
+}
+
+static int match_cookie(struct exchange *x, struct acs *s)
+{
+    struct slice value;
+    struct err why = ERR_INIT;
+
+    if (!s->request_id.p)
+        return err_set(&x->err, ERR_UNSOLICITED, "the assertion answers no request");
+    pending_cookie_name(s->request_id, s->cookie_name);
+    value = http_cookie_get(&x->cookies, s->cookie_name);
+    if (!value.p)
+        return err_mismatch(&x->err, ERR_NO_PENDING, NULL, s->cookie_name,
+                            "this browser holds no pending login for the request that was answered");
+    if (pending_open(x->router->keys, s->cookie_name, value, x->now, &x->arena, &s->pending, &why) != 0)
+        return err_set(&x->err, ERR_NO_PENDING, "the pending login does not count: %s", why.msg);
+    if (!slice_is(s->request_id, s->pending.request_id) || strcmp(s->pending.idp, s->idp->name) != 0)
+        return err_mismatch(&x->err, ERR_IN_RESPONSE_TO, s->idp->name, s->pending.idp,
+                            "another identity provider was asked");
+    return 0;
+}
+
+/* The claims that the account and the session are made of; all from signed bytes. */
+static int read_claims(struct exchange *x, struct acs *s)
+{
+    const struct saml_assertion *as = &s->verdict.assertion;
+    const struct config_idp *idp = s->idp;
+    const struct saml_attribute *groups = saml_attribute_get(as, slice_of(idp->groups_from));
+    struct buf text;
+
+    s->subject = strcmp(idp->subject_from, "nameid") == 0 ? slice_trim(as->name_id)
+                                                          : saml_attribute_single(as, slice_of(idp->subject_from));
+    if (!s->subject.p || s->subject.n == 0 || s->subject.n > STORE_SUBJECT_MAX || slice_find(s->subject, '\0') >= 0)
+        return err_mismatch(&x->err, ERR_NO_SUBJECT_KEY, NULL, idp->subject_from,
+                            "no usable immutable identifier in the assertion");
+    s->name = saml_attribute_single(as, slice_of(idp->name_from));
+    if (s->name.n > STORE_NAME_MAX || !s->name.p)
+        s->name = SLICE("");
+    s->groups_known = !idp->groups_overage_from || !saml_attribute_get(as, slice_of(idp->groups_overage_from));
+    buf_init(&text, STORE_GROUPS_MAX);
+    for (size_t i = 0; groups && i < groups->nvalues; i++) {
+        struct slice g = slice_trim(groups->values[i]);
+
+        if (g.n == 0 || slice_find(g, '\n') >= 0)
+            continue;
+        if (text.len + g.n + 1 > STORE_GROUPS_MAX) { /* more than we can hold: unknown, not "no more" */
+            s->groups_known = false;
+            break;
+        }
+        if (text.len)
+            buf_add_char(&text, '\n');
+        buf_add_slice(&text, g);
+    }
+    s->groups = arena_slice(&x->arena, buf_slice(&text));
+    buf_free(&text);
+    return s->groups.p ? 0 : err_set(&x->err, ERR_MEMORY, "groups");
+}
+
+/* The asserted identity is judged, whatever address was typed, by the rules in force now. */
+static int authorize(struct exchange *x, const struct acs *s, struct policy_decision *ret)
+{
+    struct policy_request request;
+    int r;
+
+    flow_policy_request(x, &s->verdict.email, &request);
+    request.door_used = DOOR_SSO;
+    request.idp_used = s->idp->name;
+    request.groups = s->groups;
+    request.groups_known = s->groups_known;
+    r = grants_cache_authorize(x->router->grants, x->router->config->policy, &request, &x->arena, ret, &x->err);
+    flow_keep_trace(x, ret);
+    return r;
+}
+
+/* A new address at the identity provider is no way around the `outside` grant of the address the account has here. */
+static int check_old_address(struct exchange *x, const struct account *account)
+{
+    struct email old;
+
+    if (email_parse(slice_of(account->email), &old, &x->err) != 0)
+        return -1;
+    if (grants_cache_is_outside(x->router->grants, x->router->config->policy, &old, x->now))
+        return err_set(&x->err, ERR_DENIED_OUTSIDE, "the account %s lives outside the directory", account->email);
+    return 0;
+}
+
+/* Which account this is: the known one, one to link, or a new one. */
+static int admit(struct exchange *x, const struct acs *s, const struct policy_decision *decision,
+                 struct store_login *login)
+{
+    struct account *by_subject = arena_alloc(&x->arena, sizeof *by_subject);
+    struct account *by_email = arena_alloc(&x->arena, sizeof *by_email);
+    const char *subject = arena_strndup(&x->arena, s->subject.p, s->subject.n);
+    bool has_subject = false, has_email = false;
+    struct provisioning_identity identity;
+    struct provisioning_outcome outcome;
+
+    if (!by_subject || !by_email || !subject)
+        return err_set(&x->err, ERR_MEMORY, "account");
+    if (store_account_by_subject(x->router->store, s->idp->name, subject, by_subject, &has_subject, &x->err) != 0 ||
+        store_account_by_email(x->router->store, s->verdict.email.key, by_email, &has_email, &x->err) != 0)
+        return -1;
+    identity = (struct provisioning_identity){
+        .idp = s->idp->name, .subject = subject, .email = &s->verdict.email, .jit = decision->new_users_jit};
+    if (provisioning_admit(&identity, has_subject ? by_subject : NULL, has_email ? by_email : NULL, &outcome,
+                           &x->err) != 0)
+        return -1;
+    login->account = outcome.account;
+    login->account_id = outcome.account_id;
+    return has_subject ? check_old_address(x, by_subject) : 0;
+}
+
+static int commit(struct exchange *x, const struct acs *s, struct store_login *login, struct session_view *who)
+{
+    const struct saml_assertion *as = &s->verdict.assertion;
+    struct session_row *row = arena_alloc(&x->arena, sizeof *row);
+    struct event *event = arena_alloc(&x->arena, sizeof *event);
+
+    if (!row || !event)
+        return err_set(&x->err, ERR_MEMORY, "session");
+    login->issuer = s->idp->trust.issuer;
+    login->assertion_id = arena_strndup(&x->arena, as->id.p, as->id.n);
+    login->valid_until = s->verdict.valid_until;
+    login->email_key = s->verdict.email.key;
+    login->log = event;
+    if (!login->assertion_id || !str_copy(row->email, sizeof row->email, slice_of(s->verdict.email.text)) ||
+        !str_copy(row->name, sizeof row->name, s->name) || !str_copy(row->door, sizeof row->door, SLICE("sso")) ||
+        !str_copy(row->idp, sizeof row->idp, slice_of(s->idp->name)) ||
+        !str_copy(row->subject, sizeof row->subject, s->subject) ||
+        !str_copy(row->groups, sizeof row->groups, s->groups))
+        return err_set(&x->err, ERR_LIMIT, "a claim is longer than its field in the store");
+    /* only for logout; an IdP with longer ones is signed out of by its other sessions' end */
+    (void)str_copy(row->name_id, sizeof row->name_id, as->name_id);
+    (void)str_copy(row->session_index, sizeof row->session_index, as->session_index);
+    row->absolute_end = as->session_not_on_or_after;
+    x->event = "login.accepted";
+    exchange_event(x, event);
+    return flow_open_session(x, login, row, who);
+}
+
+/* Accepted: the cookie now names the session it opened, so that the same Response sent again leads onward. */
+static void mark_done(struct exchange *x, struct acs *s, int64_t session_id)
+{
+    struct err e = ERR_INIT;
+    struct buf value;
+
+    buf_init(&value, 4000);
+    s->pending.session_id = session_id;
+    if (pending_seal(x->router->keys, &s->pending, &value, &e) == 0)
+        reply_cookie(x, s->cookie_name, buf_cstr(&value), HTTP_SAME_SITE_NONE, PENDING_SECONDS);
+    buf_free(&value);
+}
+
+/*
+ * Back or a double click: this browser's login was accepted already. It is led to where it wanted to go, as whoever its
+ * session cookie says; nothing is opened, and without that cookie it arrives at the login page.
+ */
+static void lead_onward(struct exchange *x, const struct acs *s)
+{
+    const char *to = flow_seal_target(x, &s->pending.to);
+
+    reply_redirect(x, arena_printf(&x->arena, "%s/login%s%s", x->router->config->public_url, to[0] ? "?to=" : "", to));
+}
+
+void handle_acs(struct exchange *x)
+{
+    struct acs *s = arena_alloc(&x->arena, sizeof *s);
+    struct policy_decision decision = {0};
+    struct store_login login = {0};
+    struct session_view who;
+    struct slice xml;
+
+    if (!s) {
+        (void)err_set(&x->err, ERR_MEMORY, "login");
+        flow_refuse(x, "login.refused");
+        return;
+    }
+    if (read_message(x, &xml) != 0 || choose_idp(x, xml, s) != 0 || verify(x, xml, s) != 0) {
+        flow_refuse(x, "login.refused");
+        return;
+    }
+    x->account = s->verdict.email.text;
+    if (match_cookie(x, s) != 0) {
+        flow_refuse(x, "login.refused");
+        return;
+    }
+    if (s->pending.session_id != 0) {
+        lead_onward(x, s);
+        return;
+    }
+    if (read_claims(x, s) != 0 || authorize(x, s, &decision) != 0 || admit(x, s, &decision, &login) != 0 ||
+        commit(x, s, &login, &who) != 0) {
+        flow_refuse(x, "login.refused");
+        return;
+    }
+    mark_done(x, s, who.id);
+    flow_onward(x, &who, &s->pending.to);
+}
+
+void handle_sp_metadata(struct exchange *x)
+{
+    saml_metadata_write(x->router->config->entity_id, x->router->config->acs_url, &x->reply_body);
+    x->status = 200;
+    x->content_type_out = "application/samlmetadata+xml";
+    reply_header(x, "X-Content-Type-Options", "nosniff");
+}

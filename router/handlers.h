@@ -1,0 +1,68 @@
+/*
+ * handlers.h - every page and endpoint. A handler runs in a pool thread and turns an exchange into a reply
+ * (exchange.h); routes.c says which path and method reach it, on which kind of host, in which pool.
+ */
+#ifndef USHER_ROUTER_HANDLERS_H
+#define USHER_ROUTER_HANDLERS_H
+
+#include "policy/policy.h"
+#include "router/exchange.h"
+#include "router/target.h"
+
+/* Cookies. __Host-: Secure, Path=/, no Domain; enforced by the browser. */
+#define COOKIE_SESSION "__Host-usher"
+#define COOKIE_FORM "__Host-usher-c"   /* random; form tokens are made from it */
+#define COOKIE_NONCE "__Host-usher-n"  /* on an application's host: accounts/landing.h */
+#define COOKIE_DEVICE "__Host-usher-d" /* sealed: this device signed in by password to this account */
+#define COOKIE_LOOP "__Host-usher-l"   /* sealed: rounds to the same target */
+
+/* h_login.c: the login host */
+void handle_home(struct exchange *x);
+void handle_login_page(struct exchange *x);
+void handle_login(struct exchange *x);
+void handle_login_sso(struct exchange *x);
+void handle_login_password(struct exchange *x);
+void handle_logout_page(struct exchange *x);
+void handle_logout(struct exchange *x);
+/* h_saml.c */
+void handle_acs(struct exchange *x);
+void handle_sp_metadata(struct exchange *x);
+/* h_app.c: an application's host */
+void handle_start(struct exchange *x);
+void handle_land(struct exchange *x);
+/* either */
+void handle_css(struct exchange *x);
+
+/* --- shared by the handlers: flow.c ---------------------------------------------------------------------------------
+ */
+
+/* The host a token of the login host is bound to. */
+const char *flow_login_host(const struct router *r);
+/* The living session of this browser on `host`; false (and x->err untouched) if there is none. */
+bool flow_session(struct exchange *x, const char *host, struct session_view *ret);
+/* A form token for this browser; sets COOKIE_FORM if it has none. "" if memory is out. */
+const char *flow_form_token(struct exchange *x);
+/*
+ * Reads the body as a form and checks that it was sent from our page: Origin and Sec-Fetch-Site if present, and the
+ * form token. ERR_HTTP_BODY, ERR_FORM, ERR_CSRF in x->err.
+ */
+int flow_form(struct exchange *x, struct form *ret);
+/* Seals `t` for a form or URL; "" for none. */
+const char *flow_seal_target(struct exchange *x, const struct target *t);
+/*
+ * The person is signed in: to the application (through /.usher/land) or to the home page. Refuses with ERR_DENIED_APP,
+ * ERR_LOOP.
+ */
+void flow_onward(struct exchange *x, const struct session_view *who, const struct target *t);
+/* What policy is asked about `who`, before anything is known of groups. */
+void flow_policy_request(struct exchange *x, const struct email *who, struct policy_request *ret);
+/* Keeps how the decision came about for the event of this exchange; pages never show it. */
+void flow_keep_trace(struct exchange *x, const struct policy_decision *d);
+/* Opens a session: commit, cookie, and *ret filled. 0, or -1 with x->err. */
+int flow_open_session(struct exchange *x, struct store_login *in, struct session_row *row, struct session_view *ret);
+/* A refusal with its event. */
+void flow_refuse(struct exchange *x, const char *event);
+/* Sends the browser to the identity provider. */
+void flow_start_sso(struct exchange *x, const struct config_idp *idp, const struct email *who, const struct target *t);
+
+#endif
