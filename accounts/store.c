@@ -9,6 +9,7 @@
 #include "accounts/store_impl.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,6 +317,7 @@ void store_counters(struct store *s, struct store_counters *ret)
 int store_open(const char *url, struct store **ret, struct err *e)
 {
     struct store *s = calloc(1, sizeof *s);
+    sigset_t all, old;
     int rc;
 
     if (!s)
@@ -334,7 +336,11 @@ int store_open(const char *url, struct store **ret, struct err *e)
         (void)err_wrap(e, "%s", s->target.name);
         goto fail;
     }
+    /* signals are the daemon's: its loops take them */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
     rc = pthread_create(&s->thread, NULL, writer_main, s);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (rc != 0) {
         (void)err_set(e, ERR_MEMORY, "store: no thread: %s", strerror(rc));
         goto fail;

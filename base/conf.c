@@ -20,12 +20,13 @@ struct reader {
     int line, col; /* of the last event that had a place: for those that have none */
 };
 
-static bool is_quoted(struct fy_event *ev)
+/* libfyaml's mark is behind the opening quote, or behind the asterisk of an alias. */
+static bool mark_is_late(struct fy_event *ev)
 {
     struct fy_token *scalar = ev->type == FYET_SCALAR ? ev->scalar.value : NULL;
     enum fy_scalar_style style = scalar ? fy_token_scalar_style(scalar) : FYSS_PLAIN;
 
-    return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+    return ev->type == FYET_ALIAS || style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
 }
 
 static struct conf_node *node_new(struct reader *r, struct fy_event *ev)
@@ -35,7 +36,7 @@ static struct conf_node *node_new(struct reader *r, struct fy_event *ev)
 
     if (mark) {
         r->line = mark->line + 1;
-        r->col = mark->column + 1 - is_quoted(ev); /* the mark is behind the opening quote */
+        r->col = mark->column + 1 - mark_is_late(ev);
     }
     if (!n)
         return NULL;

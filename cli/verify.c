@@ -80,6 +80,20 @@ static bool check_required(const struct cli_command *c, const struct options *o,
     return ok;
 }
 
+/* --issuer picks from an aggregate; metadata of one entity is that entity's, whatever is expected: see check_issuer().
+ */
+static int add_trust(struct saml_trust *t, struct slice content, const char *issuer, struct err *e)
+{
+    struct err single = ERR_INIT;
+
+    if (saml_trust_add_file(t, content, NULL, &single) == 0)
+        return 0;
+    if (issuer && single.code == ERR_METADATA)
+        return saml_trust_add_file(t, content, issuer, e);
+    *e = single;
+    return -1;
+}
+
 static int load_trust(struct job *j, struct err *e)
 {
     for (size_t i = 0; i < j->o.trust.n; i++) {
@@ -89,7 +103,7 @@ static int load_trust(struct job *j, struct err *e)
         buf_init(&content, TRUST_FILE_MAX);
         r = cli_read_file(j->o.trust.v[i], &content, e);
         if (r == 0)
-            r = saml_trust_add_file(&j->trust, buf_slice(&content), j->o.issuer, e);
+            r = add_trust(&j->trust, buf_slice(&content), j->o.issuer, e);
         buf_free(&content);
         if (r != 0)
             return err_wrap(e, "--trust %s", j->o.trust.v[i]);
@@ -155,11 +169,20 @@ static void fill_expect(struct job *j)
     x->nemail_domains = j->o.email_domain.n;
 }
 
+/* Keys count for the entity whose metadata names them, and for no other. */
+static int check_issuer(const struct job *j, struct err *e)
+{
+    if (j->o.issuer && j->trust.issuer && strcmp(j->o.issuer, j->trust.issuer) != 0)
+        return err_mismatch(e, ERR_ISSUER, j->trust.issuer, j->o.issuer,
+                            "the metadata is of another issuer than --issuer");
+    return 0;
+}
+
 static int judge(struct job *j, struct slice content, struct arena *a, struct saml_verdict *v, struct err *e)
 {
     struct slice xml;
 
-    if (saml_unwrap_file(content, a, &xml, e) != 0)
+    if (check_issuer(j, e) != 0 || saml_unwrap_file(content, a, &xml, e) != 0)
         return -1;
     if (j->o.signature_only || j->report.now_is_issued) {
         if (saml_judge_signature_only(xml, &j->trust, j->allow, a, v, e) != 0)
@@ -226,12 +249,6 @@ static int run(const struct cli_command *c, int argc, char **argv)
     }
     if (!check_required(c, &j->o, j->o.issuer || j->trust.issuer)) {
         fprintf(stderr, "Try 'usher %s --help'.\n", c->name);
-        goto out;
-    }
-    if (j->o.issuer && j->trust.issuer && strcmp(j->o.issuer, j->trust.issuer) != 0) {
-        (void)err_mismatch(&e, ERR_TRUST, j->trust.issuer, j->o.issuer,
-                           "the metadata is of another entity than --issuer");
-        rc = cli_fail(c, &e);
         goto out;
     }
     j->json = j->o.format && strcmp(j->o.format, "json") == 0;

@@ -8,8 +8,7 @@ bool policy_same_idp(const char *a, const char *b)
     return a && b && strcmp(a, b) == 0;
 }
 
-/* --- conditions of rules -------------------------------------------------------------------------------------------
- */
+/* --- conditions of rules ----------------------------------------------------------------------------------------- */
 
 static enum policy_answer ask_email(const struct ask *q, const struct policy_rule *rule)
 {
@@ -22,6 +21,11 @@ static enum policy_answer ask_email(const struct ask *q, const struct policy_rul
             return ANSWER_YES;
     }
     return ANSWER_NO;
+}
+
+static enum policy_answer ask_domain(const struct ask *q, const struct policy_rule *rule)
+{
+    return policy_table_get(&rule->domains, slice_of(q->r->email->domain), q->r->work) ? ANSWER_YES : ANSWER_NO;
 }
 
 static enum policy_answer ask_group(const struct ask *q, const struct policy_rule *rule, const char **why)
@@ -55,44 +59,43 @@ static enum policy_answer ask_network(const struct ask *q, const struct conf_net
     return policy_networks_contain(networks, &q->r->client) ? ANSWER_YES : ANSWER_NO;
 }
 
+/* Takes one condition into the answer so far. False: no use in asking the others. */
+static bool take(const struct ask *q, struct policy_step *step, const char *name, const char *wanted,
+                 enum policy_answer answer, const char *why, enum policy_answer *all)
+{
+    policy_trace_condition(q->t, step,
+                           (struct policy_condition){.name = name, .wanted = wanted, .why = why, .answer = answer});
+    if (answer == ANSWER_NO || (answer == ANSWER_UNKNOWN && *all == ANSWER_YES))
+        *all = answer;
+    return step || *all != ANSWER_NO;
+}
+
 /* All conditions must hold. Stops at the first that does not, unless a trace wants the others. */
 static enum policy_answer ask_when(const struct ask *q, const struct policy_rule *rule, struct policy_step *step)
 {
     const struct policy_when *w = &rule->when;
-    enum policy_answer all = ANSWER_YES;
+    enum policy_answer all = ANSWER_YES, answer;
+    const char *why = "";
 
-    for (int i = 0; i < 4 && (step || all != ANSWER_NO); i++) {
-        struct policy_condition c = {.why = ""};
-
-        if (i == 0 && w->email.n) {
-            c.name = "email";
-            c.wanted = step ? policy_trace_strings(q->t, &w->email) : "";
-            c.answer = ask_email(q, rule);
-        } else if (i == 1 && w->domain.n) {
-            c.name = "domain";
-            c.wanted = step ? policy_trace_strings(q->t, &w->domain) : "";
-            c.answer =
-                policy_table_get(&rule->domains, slice_of(q->r->email->domain), q->r->work) ? ANSWER_YES : ANSWER_NO;
-        } else if (i == 2 && w->network.n) {
-            c.name = "network";
-            c.wanted = step ? policy_trace_networks(q->t, &w->network) : "";
-            c.answer = ask_network(q, &w->network, &c.why);
-        } else if (i == 3 && w->group.n) {
-            c.name = "group";
-            c.wanted = step ? policy_trace_strings(q->t, &w->group) : "";
-            c.answer = ask_group(q, rule, &c.why);
-        } else {
-            continue;
-        }
-        policy_trace_condition(q->t, step, c);
-        if (c.answer == ANSWER_NO || (c.answer == ANSWER_UNKNOWN && all == ANSWER_YES))
-            all = c.answer;
+    if (w->email.n > 0 && !take(q, step, "email", policy_trace_strings(q->t, &w->email), ask_email(q, rule), why, &all))
+        return ANSWER_NO;
+    if (w->domain.n > 0 &&
+        !take(q, step, "domain", policy_trace_strings(q->t, &w->domain), ask_domain(q, rule), why, &all))
+        return ANSWER_NO;
+    if (w->network.n > 0) {
+        answer = ask_network(q, &w->network, &why);
+        if (!take(q, step, "network", policy_trace_networks(q->t, &w->network), answer, why, &all))
+            return ANSWER_NO;
+    }
+    if (w->group.n > 0) {
+        why = "";
+        answer = ask_group(q, rule, &why);
+        (void)take(q, step, "group", policy_trace_strings(q->t, &w->group), answer, why, &all);
     }
     return all;
 }
 
-/* --- rules ---------------------------------------------------------------------------------------------------------
- */
+/* --- rules ------------------------------------------------------------------------------------------------------- */
 
 unsigned policy_rule_opens(const struct policy_rule *rule)
 {
@@ -151,8 +154,7 @@ struct walk policy_ask_rules(const struct ask *q, const struct facts *f, size_t 
     return w;
 }
 
-/* --- grants --------------------------------------------------------------------------------------------------------
- */
+/* --- grants ------------------------------------------------------------------------------------------------------ */
 
 /* "usher.yaml:22:5", or "grant 7 of the store" in `room`. */
 const char *policy_grant_where(const struct policy_grant *g, char room[GRANT_WHERE_SIZE])
@@ -247,8 +249,7 @@ bool policy_is_outside(const struct policy *p, const struct policy_grants *extra
     return policy_ask_grants(&q).outside != NULL;
 }
 
-/* --- domains and default -------------------------------------------------------------------------------------------
- */
+/* --- domains and default ----------------------------------------------------------------------------------------- */
 
 static void trace_base(const struct ask *q, const struct policy_domain *d)
 {
@@ -284,8 +285,7 @@ struct standing policy_ask_base(const struct ask *q, const struct facts *f)
     return s;
 }
 
-/* --- all of it
- * --------------------------------------------------------------------------------------------------------- */
+/* --- all of it --------------------------------------------------------------------------------------------------- */
 
 struct facts policy_ask(const struct ask *q)
 {

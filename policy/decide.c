@@ -16,8 +16,7 @@ static enum policy_door door_of(unsigned open)
     }
 }
 
-/* --- together ------------------------------------------------------------------------------------------------------
- */
+/* --- together ---------------------------------------------------------------------------------------------------- */
 
 static void apply_grants(struct standing *s, const struct exceptions *ex)
 {
@@ -88,8 +87,7 @@ static struct standing conclude(const struct ask *q, const struct facts *f)
     return s;
 }
 
-/* --- the answer ----------------------------------------------------------------------------------------------------
- */
+/* --- the answer -------------------------------------------------------------------------------------------------- */
 
 static const char *open_text(const struct standing *s, char room[128])
 {
@@ -242,7 +240,6 @@ int policy_authorize(const struct policy *p, const struct policy_grants *extra, 
     ret->door = r->door_used;
     if (by_sso) {
         ret->idp = s.idp;
-        ret->owned = true; /* settle() */
         ret->new_users_jit = f.domain && f.domain->new_users == NEW_USERS_JIT;
     } else if (s.by == STEP_GRANT && f.ex.opener) {
         ret->grant_id = f.ex.opener->id;
@@ -250,8 +247,7 @@ int policy_authorize(const struct policy *p, const struct policy_grants *extra, 
     return 0;
 }
 
-/* --- names ---------------------------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------------------------- */
 
 const char *policy_door_name(enum policy_door door)
 {

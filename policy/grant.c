@@ -29,7 +29,7 @@ bool policy_networks_contain(const struct conf_netblocks *networks, const struct
     return false;
 }
 
-/* --- checking ----------------------------------------------------------------------------------------------------- */
+/* --- checking ---------------------------------------------------------------------------------------------------- */
 
 static bool is_blank(const char *text)
 {
@@ -128,7 +128,7 @@ int policy_grant_check(const struct policy_grant_text *t, char ret_account[EMAIL
     return 0;
 }
 
-/* --- the index ---------------------------------------------------------------------------------------------------- */
+/* --- the index --------------------------------------------------------------------------------------------------- */
 
 struct policy_grants *policy_grants_new(void)
 {

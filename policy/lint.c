@@ -11,7 +11,7 @@ static bool has_star(const char *account)
     return strchr(account, '*') != NULL;
 }
 
-/* --- one rule ----------------------------------------------------------------------------------------------------- */
+/* --- one rule ---------------------------------------------------------------------------------------------------- */
 
 /* The first account of when.email in this domain; NULL if there is none. */
 static const char *account_in(const struct policy_rule *rule, const char *domain)
@@ -109,8 +109,7 @@ static bool can_match(const struct policy_rule *rule)
     return rule->when.email.n == 0 || rule->when.domain.n == 0;
 }
 
-/* --- an earlier rule in front of a later one ------------------------------------------------------------------------
- */
+/* --- an earlier rule in front of a later one --------------------------------------------------------------------- */
 
 static bool covers_account(const struct policy_rule *wide, const char *account)
 {
@@ -217,7 +216,7 @@ static void check_rule(const struct policy *p, size_t n, struct conf_problems *p
     check_reached(p, n, problems);
 }
 
-/* --- grants ------------------------------------------------------------------------------------------------------- */
+/* --- grants ------------------------------------------------------------------------------------------------------ */
 
 /* Reports the first other grant that speaks for the same account at the same time. True if there is one. */
 static bool check_same(const struct policy_grant *g, const struct policy_grant *list, struct conf_problems *problems)

@@ -102,7 +102,6 @@ struct policy_decision {
     enum policy_door door; /* routing: where to send; authorization: the door that was used, or DOOR_DENY */
     const char *idp;       /* with DOOR_SSO and DOOR_CHOOSE; lives as long as the policy */
     bool new_users_jit;    /* the domain creates accounts at first login; only after SSO was authorized */
-    bool owned;            /* the IdP may speak for the e-mail domain; only after SSO was authorized */
     bool outside;          /* a grant of kind outside is in force (set on refusal too) */
     int64_t grant_id;      /* the store's grant without which the password door would be shut: store_grant_touch() */
     /* In the caller's arena; NULL if that was NULL or is full. For administrators only, never on a page. */

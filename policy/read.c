@@ -33,7 +33,7 @@ static int add_once(const struct reader *r, struct policy_table *t, const char *
     return policy_table_put(t, text, value, &e) == 0 ? 0 : out_of_memory(r);
 }
 
-/* --- identity providers ------------------------------------------------------------------------------------------- */
+/* --- identity providers ------------------------------------------------------------------------------------------ */
 
 static int read_idps(const struct reader *r, const struct policy_idp *idps, size_t n)
 {
@@ -80,7 +80,7 @@ static const char *find_idp(const struct reader *r, struct slice name, const str
     return NULL;
 }
 
-/* --- doors -------------------------------------------------------------------------------------------------------- */
+/* --- doors ------------------------------------------------------------------------------------------------------- */
 
 /* "deny", "password", "sso", "sso IDP". Anything else is recorded and leaves DOOR_DENY. */
 static void read_target(const struct reader *r, const char *text, const struct conf_node *where,
@@ -123,7 +123,7 @@ static void read_default(const struct reader *r)
     }
 }
 
-/* --- domains ------------------------------------------------------------------------------------------------------ */
+/* --- domains ----------------------------------------------------------------------------------------------------- */
 
 static void check_domain(const struct reader *r, struct policy_domain *d, const struct conf_node *n)
 {
@@ -197,7 +197,7 @@ static int read_domains(const struct reader *r)
     return 0;
 }
 
-/* --- grants ------------------------------------------------------------------------------------------------------- */
+/* --- grants ------------------------------------------------------------------------------------------------------ */
 
 /* A list that was given but is empty would read as "no condition", the opposite of what it says. */
 static bool refuse_empty(const struct reader *r, const struct conf_node *map, const char *key, size_t n)
@@ -259,7 +259,7 @@ static int read_grants(const struct reader *r)
     return 0;
 }
 
-/* --- rules -------------------------------------------------------------------------------------------------------- */
+/* --- rules ------------------------------------------------------------------------------------------------------- */
 
 /* The node of entry `i`: a single scalar stands for a list of one. */
 static const struct conf_node *entry(const struct conf_node *list, size_t i)
@@ -374,7 +374,7 @@ static int read_rules(const struct reader *r)
     return 0;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------------------------- */
+/* --- the whole --------------------------------------------------------------------------------------------------- */
 
 /* The nodes are the document's; nothing may reach for them once it is gone. */
 static void forget_nodes(struct policy *p)

@@ -69,6 +69,8 @@ const char *policy_trace_strings(struct policy_tracer *t, const struct conf_stri
 {
     const char *text = "";
 
+    if (!t)
+        return text;
     for (size_t i = 0; text && i < v->n && i < LIST_SHOWN; i++)
         text = arena_printf(t->a, "%s%s%s", text, i ? ", " : "", v->v[i]);
     if (text && v->n > LIST_SHOWN)
@@ -80,6 +82,8 @@ const char *policy_trace_networks(struct policy_tracer *t, const struct conf_net
 {
     const char *text = "";
 
+    if (!t)
+        return text;
     for (size_t i = 0; text && i < v->n && i < LIST_SHOWN; i++) {
         char address[48];
 
@@ -91,7 +95,7 @@ const char *policy_trace_networks(struct policy_tracer *t, const struct conf_net
     return text;
 }
 
-/* --- printing ----------------------------------------------------------------------------------------------------- */
+/* --- printing ---------------------------------------------------------------------------------------------------- */
 
 static const char *answer_text(enum policy_answer a)
 {

@@ -152,9 +152,12 @@ static bool read_idps(struct config *c, struct conf_problems *p)
         idp->name = arena_strdup(&c->arena, conf_text(conf_key(n, i)));
         saml_trust_init(&idp->trust);
         c->nidps++;
-        if (!conf_read_map(idp->node, &idp_table, idp, &c->arena, p))
+        (void)conf_read_map(idp->node, &idp_table, idp, &c->arena, p);
+        if (!idp->metadata || conf_kind(idp->node) != CONF_MAP)
             continue;
         idp_defaults(idp);
+        if (idp->domains.n == 0 && conf_get(idp->node, "domains")) /* an empty list must not read as "no limit" */
+            conf_problem(p, CONF_ERROR, conf_get(idp->node, "domains"), "needs at least one domain");
         load_metadata(idp, p);
         for (size_t k = 0; idp->trust.issuer && k + 1 < c->nidps; k++) {
             if (c->idps[k].trust.issuer && strcmp(c->idps[k].trust.issuer, idp->trust.issuer) == 0)
@@ -255,9 +258,9 @@ static void check_rest(struct config *c, struct conf_problems *p)
     if (!c->tls_cert != !c->tls_key)
         conf_problem(p, CONF_ERROR, conf_get(root, c->tls_cert ? "tls_cert" : "tls_key"),
                      "tls_cert and tls_key go together");
-    if (strncmp(c->store, "sqlite:", 7) != 0)
+    if (c->store && strncmp(c->store, "sqlite:", 7) != 0)
         conf_problem(p, CONF_ERROR, conf_get(root, "store"), "not-supported: store is sqlite:PATH in this version");
-    if (c->session_max < c->session_idle)
+    if (c->session_max != 0 && c->session_max < c->session_idle)
         conf_problem(p, CONF_WARNING, conf_get(root, "session_max"),
                      "is shorter than session_idle, which then never counts");
 }
@@ -285,14 +288,13 @@ struct config *config_load(const char *path, struct conf_problems *p)
     arena_init(&c->arena, ARENA_MAX);
     c->doc = conf_load(path, p);
     if (c->doc) {
-        bool ok = conf_read_map(conf_root(c->doc), &main_table, c, &c->arena, p);
-
+        /* on with whatever is sound, so that all problems are seen at once */
+        (void)conf_read_map(conf_root(c->doc), &main_table, c, &c->arena, p);
         (void)read_idps(c, p);
         if (c->public_url)
             check_public_url(c, p);
         (void)read_apps(c, p);
-        if (ok)
-            check_rest(c, p);
+        check_rest(c, p);
         read_policy(c, p);
     }
     if (!c->doc || conf_errors(p) > 0) {

@@ -240,13 +240,16 @@ static int check_password(struct exchange *x, const struct login_input *in, stru
     return r;
 }
 
-static void rehash_if_needed(struct exchange *x, const struct account *account, struct slice password)
+/* account->password_hash is then the new one. */
+static void rehash_if_needed(struct exchange *x, struct account *account, struct slice password)
 {
     char hash[STORE_HASH_MAX + 1];
     struct err e = ERR_INIT;
 
-    if (password_needs_rehash(account->password_hash) && password_hash(password, hash, &e) == 0)
-        (void)store_account_set_password(x->router->store, account->id, hash, false, x->now, NULL, &e);
+    if (password_needs_rehash(account->password_hash) && password_hash(password, hash, &e) == 0 &&
+        store_account_set_password(x->router->store, account->id, hash, false, x->now, NULL, &e) == 0)
+        memcpy(account->password_hash, hash, sizeof hash);
+    secret_wipe(hash, sizeof hash);
 }
 
 /* The door that was used is judged by the rules in force now. */
@@ -271,6 +274,7 @@ static void sign_in(struct exchange *x, const struct login_input *in, const stru
                                 .account = LOGIN_EXISTING,
                                 .account_id = account->id,
                                 .email_key = account->email_key,
+                                .password_hash = account->password_hash,
                                 .log = event};
     struct session_view who;
 

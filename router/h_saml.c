@@ -107,7 +107,11 @@ static int verify(struct exchange *x, struct slice xml, struct acs *s)
     expect.request_id = s->request_id;
     expect.unsolicited = s->request_id.p == NULL;
     parts = s->verdict.signed_parts;
-    return saml_judge_signed(&parts, &s->idp->trust, 0, &expect, &x->arena, &s->verdict, &x->err);
+    if (saml_judge_signed(&parts, &s->idp->trust, 0, &expect, &x->arena, &s->verdict, &x->err) != 0)
+        return -1;
+    if (expect.nemail_domains == 0 || !s->verdict.has_email) /* the configuration forbids both; fail closed */
+        return err_set(&x->err, ERR_INTERNAL, "an assertion passed without the check of its e-mail domain");
+    return 0;
 }
 
 static int match_cookie(struct exchange *x, struct acs *s)

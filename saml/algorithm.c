@@ -1,6 +1,8 @@
 /* algorithm.c - see algorithm.h. */
 #include "saml/algorithm.h"
 
+#include <openssl/bn.h>
+#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 
 #include "saml/xmlchar.h"
@@ -113,6 +115,50 @@ enum key_fit key_fits(const struct saml_key *key, const struct signature_algorit
 size_t signature_size(const struct saml_key *key)
 {
     return (key->type == SAML_KEY_EC ? 2 : 1) * (((size_t)key->bits + 7) / 8);
+}
+
+/* XML-DSig writes ECDSA signatures as r||s, each as wide as the curve; OpenSSL wants DER. 0 if memory is out. */
+static size_t der_of(struct slice rs, unsigned char **ret)
+{
+    int half = (int)(rs.n / 2), n = 0;
+    ECDSA_SIG *sig = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn((const unsigned char *)rs.p, half, NULL);
+    BIGNUM *s = BN_bin2bn((const unsigned char *)rs.p + half, half, NULL);
+
+    if (sig && r && s && ECDSA_SIG_set0(sig, r, s) == 1) {
+        r = s = NULL;
+        n = i2d_ECDSA_SIG(sig, ret);
+    }
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(sig);
+    return n > 0 ? (size_t)n : 0;
+}
+
+bool key_verifies(const struct saml_key *key, const struct signature_algorithm *method, struct slice value,
+                  struct slice data)
+{
+    EVP_MD_CTX *ctx = NULL;
+    unsigned char *der = NULL;
+    const unsigned char *sig = (const unsigned char *)value.p;
+    size_t n = value.n;
+    bool ok = false;
+
+    /* a shorter or longer number is another encoding of a signature, and there is only one */
+    if (n != signature_size(key))
+        return false;
+    if (key->type == SAML_KEY_EC) {
+        n = der_of(value, &der);
+        sig = der;
+    }
+    ctx = EVP_MD_CTX_new();
+    /* 1 is yes; 0 and every negative number are no */
+    if (n && ctx && EVP_DigestVerifyInit_ex(ctx, NULL, method->md, NULL, NULL, key->pkey, NULL) == 1 &&
+        EVP_DigestVerify(ctx, sig, n, (const unsigned char *)data.p, data.n) == 1)
+        ok = true;
+    EVP_MD_CTX_free(ctx);
+    OPENSSL_free(der);
+    return ok;
 }
 
 int no_key_verifies(const struct saml_trust *trust, const struct signature_algorithm *alg, unsigned allow,

@@ -54,6 +54,11 @@ enum key_fit key_fits(const struct saml_key *key, const struct signature_algorit
 /* Octets of an XML signature by this key: the modulus, or r||s. */
 size_t signature_size(const struct saml_key *key);
 
+/* True only if `value` (raw octets as XML-DSig has them) is this key's signature over `data`. The caller has asked
+ * key_fits(). Leaves OpenSSL's error queue as it falls. */
+bool key_verifies(const struct saml_key *key, const struct signature_algorithm *alg, struct slice value,
+                  struct slice data);
+
 /* The refusal after every key that fits was tried and none verified. Returns -1. ERR_SIGNATURE, or ERR_KEY_WEAK if
  * only weak keys fit. */
 int no_key_verifies(const struct saml_trust *trust, const struct signature_algorithm *alg, unsigned allow,

@@ -35,9 +35,9 @@ int saml_email(const struct saml_assertion *as, const struct saml_expect *x, boo
                struct err *e);
 
 /*
- * Runs the whole table; the first failed row decides. `response` may be zeroed (unsigned). `outer` is unsigned text
- * that can only refuse. At success *ret_valid_until is the last second at which the same assertion could pass again
- * (for the replay memory).
+ * Runs the whole table; the first failed row decides and e->at names it. `response` may be zeroed (unsigned). `outer`
+ * is unsigned text that can only refuse. At success *ret_valid_until is the last second at which the same assertion
+ * could pass again (for the replay memory).
  */
 int saml_check(const struct saml_assertion *as, const struct saml_response *response, const struct saml_outer *outer,
                const struct saml_expect *x, int64_t *ret_valid_until, struct err *e);

@@ -299,7 +299,7 @@ static struct slice buffer_slice(xmlSecBuffer *b)
 
 enum outcome {
     OUTCOME_ERROR = 0, /* see struct err */
-    OUTCOME_OTHER_KEY, /* the digest holds, the signature is not by this key */
+    OUTCOME_OTHER_KEY, /* the digest holds, the signature is not by this key; signed_info is set */
     OUTCOME_VERIFIED
 };
 
@@ -328,6 +328,19 @@ static enum outcome take_signed(xmlSecDSigCtx *ctx, xmlSecDSigReferenceCtx *refe
     return OUTCOME_VERIFIED;
 }
 
+static enum outcome keep_signed_info(xmlSecDSigCtx *ctx, struct arena *a, struct saml_signature *ret, struct err *e)
+{
+    struct slice info = buffer_slice(xmlSecDSigCtxGetPreSignBuffer(ctx));
+
+    if (!info.p || info.n == 0)
+        (void)err_set(e, ERR_SIGNATURE, "the signature cannot be processed: %s", reported);
+    else if (!(ret->signed_info = arena_slice(a, info)).p)
+        (void)err_set(e, ERR_MEMORY, "no room for the signed bytes");
+    else
+        return OUTCOME_OTHER_KEY;
+    return OUTCOME_ERROR;
+}
+
 static enum outcome try_key(xmlNode *signature, const struct form *f, const struct saml_key *key, struct arena *a,
                             struct saml_signature *ret, struct err *e)
 {
@@ -353,22 +366,30 @@ static enum outcome try_key(xmlNode *signature, const struct form *f, const stru
     else if (rc == 0 && ctx->status == xmlSecDSigStatusSucceeded)
         outcome = take_signed(ctx, reference, a, ret, e);
     else /* rc -1 too: to some keys another key's signature is not even a number they can raise to a power */
-        outcome = OUTCOME_OTHER_KEY;
+        outcome = keep_signed_info(ctx, a, ret, e);
 out:
     if (ctx)
         xmlSecDSigCtxDestroy(ctx);
-    ERR_clear_error();
     return outcome;
 }
 
+/*
+ * xmlsec canonicalizes and digests the element before it looks at the key, which costs by the size of the document. So
+ * after the first key OpenSSL says which of the others it is, and xmlsec runs once more: twice at most, not once per
+ * key.
+ */
 static int try_keys(xmlNode *signature, const struct form *f, const struct saml_trust *trust, unsigned allow,
                     struct arena *a, struct saml_signature *ret, struct err *e)
 {
+    bool first = true;
+
     for (size_t i = 0; i < trust->nkeys; i++) {
         const struct saml_key *key = &trust->keys[i];
 
-        if (key_fits(key, f->method, allow) != KEY_FIT_OK || f->value.n != signature_size(key))
+        if (key_fits(key, f->method, allow) != KEY_FIT_OK || f->value.n != signature_size(key) ||
+            (!first && !key_verifies(key, f->method, f->value, ret->signed_info)))
             continue;
+        first = false;
         switch (try_key(signature, f, key, a, ret, e)) {
         case OUTCOME_VERIFIED: return 0;
         case OUTCOME_OTHER_KEY: break;
@@ -399,6 +420,7 @@ int dsig_verify(xmlNode *signature, xmlNode *parent, enum saml_element what, con
     else
         result = try_keys(signature, &f, trust, allow, a, &s, e);
     (void)xmlRemoveID(signature->doc, id);
+    ERR_clear_error();
     if (result != 0)
         return -1;
     s.signature_value = f.value;

@@ -88,7 +88,7 @@ static int unwrap_base64(struct slice text, struct arena *a, struct slice *ret, 
 
     if (slice_trim(text).n == 0)
         return too_large(e);
-    buf_init(&out, text.n); /* decoding makes it shorter */
+    buf_init(&out, text.n + 3); /* what base64_decode() asks for, and more than it can write */
     if (base64_decode(text, &out, e) != 0)
         goto out;
     if (out.len > SAML_XML_MAX) {

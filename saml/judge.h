@@ -24,9 +24,10 @@ struct saml_verdict {
 /* Arena for one verdict. */
 #define SAML_ARENA_MAX (16 * (size_t)SAML_XML_MAX)
 
+/* A refused message leaves an empty verdict: nothing of an identity can be used by mistake. */
 int saml_judge(struct slice xml, const struct saml_trust *trust, unsigned allow, const struct saml_expect *x,
                struct arena *a, struct saml_verdict *ret, struct err *e);
-/* From what the worker returned onward. */
+/* From what the worker returned onward. The verdict borrows from `s`, which must outlive it. */
 int saml_judge_signed(const struct saml_signed *s, const struct saml_trust *trust, unsigned allow,
                       const struct saml_expect *x, struct arena *a, struct saml_verdict *ret, struct err *e);
 /* As saml_judge() without conditions: signatures and reading only (`usher verify --signature-only`). */

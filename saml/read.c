@@ -9,7 +9,6 @@ struct reader {
     struct tokenizer t;
     struct token tok; /* the last one read */
     struct arena *a;
-    size_t nvalues; /* AttributeValues so far, of all attributes */
 };
 
 /* Raises ERR_READ with the place; evaluates to -1. */
@@ -378,8 +377,6 @@ static int read_attribute(struct reader *r, struct saml_attribute *ret, struct e
     if (next_child(r, e) != 0)
         return -1;
     for (ret->nvalues = 0; is_start(r, SAML_NS_ASSERTION, "AttributeValue"); ret->nvalues++) {
-        if (++r->nvalues > SAML_VALUES_MAX)
-            return bad(r, e, "more than %d attribute values", SAML_VALUES_MAX);
         values = room_for_one(r, values, ret->nvalues, sizeof *values, e);
         if (!values || read_value(r, &values[ret->nvalues], e) != 0 || next_child(r, e) != 0)
             return -1;

@@ -15,7 +15,6 @@
 #include "saml/verify.h"
 
 #define SAML_ATTRIBUTES_MAX 512
-#define SAML_VALUES_MAX 4096 /* of all attributes together */
 #define SAML_CONFIRMATIONS_MAX 8
 #define SAML_AUDIENCES_MAX 64
 
@@ -61,8 +60,9 @@ struct saml_response {
 
 /*
  * Reads `element`, whose root is `what`. For SAML_RESPONSE the Assertion is its one child of that name. Everything
- * points into `a`. ERR_READ, ERR_TIME wrapped as ERR_READ, ERR_ENCRYPTED (EncryptedAssertion, EncryptedID in use),
- * ERR_STATUS.
+ * points into `element` or `a`, so that both must outlive the result. ERR_READ (bad times too), ERR_ENCRYPTED
+ * (EncryptedAssertion, or an EncryptedID in place of the NameID), ERR_STATUS, ERR_MEMORY. After an error the results
+ * hold nothing that may be used.
  */
 int saml_read(struct slice element, enum saml_element what, struct arena *a, struct saml_response *ret_response,
               struct saml_assertion *ret, struct err *e);

@@ -26,12 +26,14 @@ struct saml_request {
 void saml_request_id(char dst[SAML_REQUEST_ID_SIZE]);
 /* The AuthnRequest document. */
 void saml_request_xml(const struct saml_request *r, struct buf *out);
-/* The URL to redirect to. ERR_LIMIT if it does not fit `out`. */
+/* The URL to redirect to: SAMLRequest, RelayState, login_hint. ERR_LIMIT if it does not fit `out` or RelayState is too
+ * long. */
 int saml_request_redirect(const struct saml_request *r, struct buf *out, struct err *e);
 
 /*
  * The other side, for the test identity provider and tests: reads an AuthnRequest from the SAMLRequest parameter
- * (base64 of raw deflate) with the strict reader's limits. Everything points into `a`.
+ * (base64 of raw deflate) with the strict reader's limits. Everything points into `a`; p == NULL: absent (acs_url,
+ * destination). ERR_ENCODING, ERR_LIMIT, ERR_READ.
  */
 struct saml_request_in {
     struct slice id, issuer, acs_url, destination;

@@ -116,8 +116,13 @@ static int scan_qname(struct tokenizer *t, struct slice *ret_qname, struct slice
 
     *ret_prefix = (struct slice){NULL, 0};
     for (;;) {
-        size_t next = t->at;
-        uint32_t c = next < t->in.n ? xmlchar_next(t->in, &next) : 0;
+        size_t next;
+        uint32_t c;
+
+        while (t->at > part && t->at < t->in.n && xmlchar_ascii_name(t->in.p[t->at]))
+            t->at++;
+        next = t->at;
+        c = next < t->in.n ? xmlchar_next(t->in, &next) : 0;
 
         if (c == ':' && part == from && t->at > from) {
             *ret_prefix = slice_make(t->in.p + from, t->at - from);

@@ -20,6 +20,11 @@ bool xmlchar_valid(uint32_t c);
 /* Productions 4 and 4a without the colon: what begins an NCName, and what it consists of. */
 bool xmlchar_name_start(uint32_t c);
 bool xmlchar_name(uint32_t c);
+/* The same for one octet of ASCII: nearly every name consists of these alone. */
+static inline bool xmlchar_ascii_name(char c)
+{
+    return ascii_is_alnum(c) || c == '_' || c == '-' || c == '.';
+}
 
 /* The character meant by what stands between '&' and ';': one of the five entities, or the number of a valid Char.
  * Otherwise 0. */

@@ -121,6 +121,18 @@ is "the login host reaches usher" "$status $(field '.headers.host|join("|")') $(
 get -H 'Host: other.test' "$LOGIN/"
 is "an unknown host gets 421" "$status" 421
 
+# --- the page that describes it ----------------------------------------------------------------------------------------------
+# its server blocks, with our paths and ports, are a configuration that nginx takes
+{
+	echo "pid $E2E_DIR/doc.pid; error_log $E2E_DIR/doc.log; events {} http { access_log off;"
+	sed -n '/^```nginx/,/^```$/p' "$E2E_ROOT/docs/deploy-nginx.md" | sed -e '/^```/d' -e "s|/etc/nginx/usher/|$NGINX_DIR/|" \
+		-e "s#/etc/ssl/[a-z.]*\.\(pem\|key\);#$CERTS/login.usher.test.\1;#" \
+		-e "s|listen 443|listen 127.0.0.1:$NGINX_PORT|" -e "s|listen 80|listen 127.0.0.1:$(free_port)|"
+	echo "}"
+} > "$E2E_DIR/doc.conf"
+has "docs/deploy-nginx.md has server blocks" "$E2E_DIR/doc.conf" "server_name wiki.example.com;"
+ok "nginx takes them" "$nginx_bin" -t -q -p "$E2E_DIR" -c "$E2E_DIR/doc.conf" -e "$E2E_DIR/doc.log"
+
 # --- usher is down: closed ---------------------------------------------------------------------------------------------------
 e2e_stop "$NGINX_PID"
 nginx_start "$CERTS" - - "$app" - || bail "nginx did not start again"

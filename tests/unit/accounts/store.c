@@ -295,7 +295,9 @@ static void events(void **state)
 
     for (int i = 1; i <= 4; i++) {
         ev.at = NOW + i;
-        (void)snprintf(ev.request_id, sizeof ev.request_id, i == 4 ? "" : "req-%d", i);
+        (void)snprintf(ev.request_id, sizeof ev.request_id, "req-%d", i);
+        if (i == 4)
+            ev.request_id[0] = '\0';
         assert_ok(store_event_append(s, &ev, &e), &e);
     }
     ev.request_id[0] = '\0'; /* many may have none */

@@ -236,6 +236,36 @@ static void a_slow_reader_is_cut(void **state)
     assert_int_equal(r.handled, 1); /* the second request waits for the first answer to be taken */
     assert_int_equal(rig_counters(&r).refused[HTTP_REFUSED_WRITE], 1);
     assert_string_equal(r.last_error, "http-timeout");
+    /* the kernel does not keep the rest for it: a reset, not an orderly end */
+    assert_int_equal(bufferevent_enable(c.bev, EV_READ), 0);
+    rig_wait(&r, c.closed);
+    assert_true(c.reset);
+    client_close(&c);
+    rig_stop(&r);
+}
+
+/* While a request is being answered, little of what follows it is read. */
+static void reading_ahead_is_bounded(void **state)
+{
+    static const size_t much = 1 << 20;
+    struct rig r = {0};
+    struct client c;
+    size_t left;
+    int fds[2];
+
+    (void)state;
+    start(&r, unchanged);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    http_server_adopt(r.server, fds[0], 0);
+    client_open_fd(&r, &c, fds[1]);
+    client_send(&c, "GET /later HTTP/1.1\r\n" HOST "\r\n");
+    rig_wait(&r, r.n_handles == 1);
+    assert_int_equal(bufferevent_write(c.bev, big_body().p, much), 0);
+    for (int i = 0; i < 1000; i++)
+        assert_int_not_equal(event_base_loop(r.base, EVLOOP_NONBLOCK), -1);
+    left = evbuffer_get_length(bufferevent_get_output(c.bev));
+    assert_true(left > much / 4); /* the rest is in the socket's own buffer */
+    assert_non_null(http_request_by_handle(r.server, r.handles[0]));
     client_close(&c);
     rig_stop(&r);
 }
@@ -483,10 +513,15 @@ static void connections_go_to_another_thread(void **state)
     struct client c[4];
     struct err e = ERR_INIT;
     struct http_counters counters;
-    int fds[2];
+    int fds[2], loaded[2][2];
 
     (void)state;
     start(&r, unchanged);
+    /* the first server has two connections already */
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, loaded[i]), 0);
+        http_server_adopt(r.server, loaded[i][0], 0);
+    }
     rig_options(&w.rig, &o);
     o.handle = worker_handle;
     o.arg = &w;
@@ -509,10 +544,10 @@ static void connections_go_to_another_thread(void **state)
         client_send(&c[i], "GET / HTTP/1.1\r\n" HOST "\r\n");
         rig_wait(&r, client_has(&c[i], "HTTP/1.1 200"));
     }
-    /* both have their share */
-    assert_int_equal(rig_counters(&r).accepted, 2);
+    /* both have the same load now */
+    assert_int_equal(rig_counters(&r).accepted, 3);
     http_server_counters(w.server, &counters);
-    assert_int_equal(counters.accepted, 2);
+    assert_int_equal(counters.accepted, 3);
     for (size_t i = 0; i < 4; i++) {
         rig_wait(&r, client_has(&c[i], "hello") || client_has(&c[i], "from the thread"));
         client_close(&c[i]);
@@ -536,6 +571,8 @@ static void connections_go_to_another_thread(void **state)
     client_close(&c[0]);
     http_server_free(w.server);
     event_base_free(w.base);
+    (void)close(loaded[0][1]);
+    (void)close(loaded[1][1]);
     rig_stop(&r);
 }
 
@@ -559,14 +596,23 @@ static void a_full_queue_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_slow_head_is_cut),           cmocka_unit_test(silence_does_not_buy_time),
-        cmocka_unit_test(a_slow_second_head_is_cut),    cmocka_unit_test(a_slow_body_is_cut),
-        cmocka_unit_test(silence_is_closed_silently),   cmocka_unit_test(idle_connections_end),
-        cmocka_unit_test(a_late_answer_is_503),         cmocka_unit_test(a_slow_reader_is_cut),
-        cmocka_unit_test(a_large_answer_arrives_whole), cmocka_unit_test(half_closed_clients_are_answered),
-        cmocka_unit_test(connections_are_capped),       cmocka_unit_test(addresses_are_capped),
-        cmocka_unit_test(descriptors_run_out),          cmocka_unit_test(unix_sockets),
-        cmocka_unit_test(listening_can_fail),           cmocka_unit_test(connections_go_to_another_thread),
+        cmocka_unit_test(a_slow_head_is_cut),
+        cmocka_unit_test(silence_does_not_buy_time),
+        cmocka_unit_test(a_slow_second_head_is_cut),
+        cmocka_unit_test(a_slow_body_is_cut),
+        cmocka_unit_test(silence_is_closed_silently),
+        cmocka_unit_test(idle_connections_end),
+        cmocka_unit_test(a_late_answer_is_503),
+        cmocka_unit_test(a_slow_reader_is_cut),
+        cmocka_unit_test(reading_ahead_is_bounded),
+        cmocka_unit_test(a_large_answer_arrives_whole),
+        cmocka_unit_test(half_closed_clients_are_answered),
+        cmocka_unit_test(connections_are_capped),
+        cmocka_unit_test(addresses_are_capped),
+        cmocka_unit_test(descriptors_run_out),
+        cmocka_unit_test(unix_sockets),
+        cmocka_unit_test(listening_can_fail),
+        cmocka_unit_test(connections_go_to_another_thread),
         cmocka_unit_test(a_full_queue_refuses),
     };
 

@@ -366,6 +366,7 @@ static void unwrapping(void **state)
     assert_err(unwrap(SLICE("PGE+eDw"), &out, &e), &e, "bad-encoding");
     assert_err(unwrap(SLICE("PGE-eDwvYT4="), &out, &e), &e, "bad-encoding"); /* the URL alphabet */
     assert_err(unwrap(SLICE("PGEvPg==PGEvPg=="), &out, &e), &e, "bad-encoding");
+    assert_err(unwrap(SLICE("ab=2"), &out, &e), &e, "bad-encoding");
     assert_err(unwrap(SLICE("\xff\xfe<\0a\0"), &out, &e), &e, "bad-encoding");
     assert_err(unwrap(SLICE("a=1&b=2"), &out, &e), &e, "bad-form");
     assert_err(unwrap(SLICE("SAMLResponse=PGEvPg%3D%3D&SAMLResponse=PGIvPg%3D%3D"), &out, &e), &e, "bad-form");

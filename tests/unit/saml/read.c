@@ -2,6 +2,7 @@
 #include "saml/read.h"
 
 #include "base/buf.h"
+#include "saml/token.h"
 #include "tests/unit/saml/sample.h"
 
 static struct arena arena;
@@ -492,7 +493,7 @@ static void limits(void **state)
     assert_ok(read_many("<saml:AttributeValue>staff", "", value, 4000, "<saml:AttributeValue>staff", &e), &e);
     assert_int_equal(assertion.attributes[1].nvalues, 4002);
     assert_slice(assertion.attributes[1].values[4000], "staff");
-    assert_err(read_many("<saml:AttributeValue>staff", "", value, SAML_VALUES_MAX, "<saml:AttributeValue>staff", &e),
+    assert_err(read_many("<saml:AttributeValue>staff", "", value, TOKEN_ELEMENTS_MAX, "<saml:AttributeValue>staff", &e),
                &e, "assertion-unreadable");
 
     big = malloc(SAML_XML_MAX + 2);

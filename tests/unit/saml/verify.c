@@ -253,6 +253,11 @@ static void any_pinned_key_may_verify(void **state)
     EVP_PKEY_free(ec);
 }
 
+#define TRANSFORM(uri) "<Transform Algorithm=\"" uri "\"/>"
+#define ENVELOPED TRANSFORM(SIGN_DSIG "enveloped-signature")
+#define EXC TRANSFORM(SIGN_EXC)
+#define IN_TRANSFORMS(x) "<Transforms>" x "</Transforms>"
+
 /* --- keys and algorithms
  * ------------------------------------------------------------------------------------------------ */
 
@@ -470,11 +475,6 @@ static void every_signature_must_hold(void **state)
 
 /* --- the form of a Signature
  * ---------------------------------------------------------------------------------------------- */
-
-#define TRANSFORM(uri) "<Transform Algorithm=\"" uri "\"/>"
-#define ENVELOPED TRANSFORM(SIGN_DSIG "enveloped-signature")
-#define EXC TRANSFORM(SIGN_EXC)
-#define IN_TRANSFORMS(x) "<Transforms>" x "</Transforms>"
 
 static void other_transforms_are_refused(void **state)
 {
