@@ -128,10 +128,12 @@ static void read_default(const struct reader *r)
 static void check_domain(const struct reader *r, struct policy_domain *d, const struct conf_node *n)
 {
     const struct conf_node *idp = conf_get(n, "idp");
+    struct err e = ERR_INIT;
 
-    if (d->exceptions == EXCEPTIONS_HIDDEN)
-        conf_problem(r->problems, CONF_ERROR, conf_get(n, "exceptions"),
-                     "not-supported: exceptions: hidden is not built yet in this version");
+    if (d->exceptions == EXCEPTIONS_HIDDEN) {
+        (void)err_set(&e, ERR_NOT_SUPPORTED, "exceptions: hidden is not built yet in this version");
+        conf_problem_err(r->problems, conf_get(n, "exceptions"), &e);
+    }
     if (d->sso == SSO_OFF && d->new_users == NEW_USERS_JIT)
         conf_problem(r->problems, CONF_WARNING, conf_get(n, "new_users"),
                      "new_users: jit has no effect while sso is off");

@@ -3,8 +3,7 @@
 
 #include "saml/compat_xml.h"
 
-/* --- parsing --------------------------------------------------------------------------------------------------------
- */
+/* --- parsing ----------------------------------------------------------------------------------------------------- */
 
 /* Nothing is ever loaded from outside, by whatever path it was asked for. */
 static xmlParserInputPtr refuse_entity(const char *url, const char *id, xmlParserCtxtPtr ctxt)
@@ -115,8 +114,7 @@ xmlNode *dom_root(xmlDoc *doc)
     return xmlDocGetRootElement(doc);
 }
 
-/* --- looking --------------------------------------------------------------------------------------------------------
- */
+/* --- looking ----------------------------------------------------------------------------------------------------- */
 
 bool dom_is_element(const xmlNode *node)
 {
@@ -202,19 +200,21 @@ bool dom_text(const xmlNode *element, struct slice *ret)
     return true;
 }
 
-void dom_path(const xmlNode *node, char *dst, size_t size)
+int dom_at(const xmlNode *node, struct err *e)
 {
     const xmlNode *up[PRESCAN_DEPTH_MAX];
+    char path[120];
     size_t n = 0, at = 0;
 
-    dst[0] = '\0';
+    path[0] = '\0';
     for (; dom_is_element(node) && n < PRESCAN_DEPTH_MAX; node = node->parent)
         up[n++] = node;
-    while (n > 0 && at < size) {
-        int w = snprintf(dst + at, size - at, "%s%s", at ? "/" : "", (const char *)up[--n]->name);
+    while (n > 0 && at < sizeof path) {
+        int w = snprintf(path + at, sizeof path - at, "%s%s", at ? "/" : "", (const char *)up[--n]->name);
 
         if (w < 0)
-            return;
+            break;
         at += (size_t)w;
     }
+    return err_at(e, "%s", path);
 }

@@ -45,9 +45,10 @@ struct slice dom_attr_value(const struct _xmlAttr *attr);
  * dropped. */
 bool dom_text(const struct _xmlNode *element, struct slice *ret);
 
-/* "Response/Assertion/Issuer" for err_at(). */
-void dom_path(const struct _xmlNode *node, char *dst, size_t size);
-#define DOM_PATH_SIZE 120
+/* err_at() with "Response/Assertion/Issuer". Returns -1. */
+int dom_at(const struct _xmlNode *node, struct err *e);
+/* err_set() and dom_at(): `return dom_refuse(node, ERR_X, e, "...")`. */
+#define dom_refuse(node, code, e, ...) ((void)err_set((e), (code), __VA_ARGS__), dom_at((node), (e)))
 
 /* The places in a Response that matter. */
 struct located {

@@ -25,17 +25,7 @@ struct form {
     struct slice value; /* raw octets, in the arena */
 };
 
-static int refuse_at(const xmlNode *node, enum err_code code, struct err *e, const char *what)
-{
-    char path[DOM_PATH_SIZE];
-
-    dom_path(node, path, sizeof path);
-    (void)err_set(e, code, "%s", what);
-    return err_at(e, "%s", path);
-}
-
-/* --- form ------------------------------------------------------------------------------------------------------------
- */
+/* --- form -------------------------------------------------------------------------------------------------------- */
 
 /* `only` is the one attribute the element may have (NULL: none); namespace declarations are not attributes. */
 static bool attributes_are(const xmlNode *node, const char *only)
@@ -59,9 +49,9 @@ static int octets_of(const xmlNode *node, struct buf *out, struct err *e)
     struct err why = ERR_INIT;
 
     if (!attributes_are(node, NULL) || !dom_text(node, &text))
-        return refuse_at(node, ERR_SIGNATURE_SHAPE, e, "not one plain text");
+        return dom_refuse(node, ERR_SIGNATURE_SHAPE, e, "not one plain text");
     if (base64_decode(text, out, &why) != 0)
-        return refuse_at(node, ERR_SIGNATURE_SHAPE, e, why.msg);
+        return dom_refuse(node, ERR_SIGNATURE_SHAPE, e, "%s", why.msg);
     return 0;
 }
 
@@ -70,25 +60,24 @@ static int check_exc_c14n(const xmlNode *node, struct slice *ret, struct err *e)
 {
     const xmlNode *inclusive = dom_first(node);
     struct slice alg = dom_attr(node, "Algorithm"), list;
-    char found[120], path[DOM_PATH_SIZE];
+    char found[120];
 
     if (!is_exc_c14n(alg)) {
         str_cut(found, sizeof found, alg);
-        dom_path(node, path, sizeof path);
         (void)err_mismatch(e, ERR_TRANSFORM, found, SAML_ALG_EXC_C14N, "not exclusive canonicalization");
-        return err_at(e, "%s", path);
+        return dom_at(node, e);
     }
     *ret = alg;
     if (!attributes_are(node, "Algorithm") || !dom_only_elements(node, false))
-        return refuse_at(node, ERR_SIGNATURE_SHAPE, e, "unexpected content of a canonicalization method");
+        return dom_refuse(node, ERR_SIGNATURE_SHAPE, e, "unexpected content of a canonicalization method");
     if (!inclusive)
         return 0;
     list = dom_attr(inclusive, "PrefixList");
     if (!dom_is(inclusive, SAML_NS_EXC_C14N, "InclusiveNamespaces") || dom_next(inclusive) || inclusive->children ||
         !attributes_are(inclusive, "PrefixList") || !list.p)
-        return refuse_at(node, ERR_SIGNATURE_SHAPE, e, "unexpected content of a canonicalization method");
+        return dom_refuse(node, ERR_SIGNATURE_SHAPE, e, "unexpected content of a canonicalization method");
     if (!is_short_prefix_list(list))
-        return refuse_at(inclusive, ERR_TRANSFORM, e, "too many names in the PrefixList");
+        return dom_refuse(inclusive, ERR_TRANSFORM, e, "too many names in the PrefixList");
     return 0;
 }
 
@@ -101,18 +90,18 @@ static int check_transforms(const xmlNode *transforms, struct form *f, struct er
     if (!is_dsig(transforms, "Transforms"))
         return err_set(e, ERR_TRANSFORM, "the Reference has no Transforms: inclusive canonicalization is not accepted");
     if (!attributes_are(transforms, NULL) || !dom_only_elements(transforms, false))
-        return refuse_at(transforms, ERR_SIGNATURE_SHAPE, e, "unexpected content");
+        return dom_refuse(transforms, ERR_SIGNATURE_SHAPE, e, "unexpected content");
     first = dom_first(transforms);
     second = first ? dom_next(first) : NULL;
     if (!is_dsig(first, "Transform") || !is_dsig(second, "Transform") || dom_next(second))
-        return refuse_at(transforms, ERR_TRANSFORM, e, "not exactly two transforms");
+        return dom_refuse(transforms, ERR_TRANSFORM, e, "not exactly two transforms");
     alg = dom_attr(first, "Algorithm");
     if (!slice_is(alg, SAML_ALG_ENVELOPED)) {
         str_cut(found, sizeof found, alg);
         return err_mismatch(e, ERR_TRANSFORM, found, SAML_ALG_ENVELOPED, "the first transform");
     }
     if (!attributes_are(first, "Algorithm") || first->children)
-        return refuse_at(first, ERR_SIGNATURE_SHAPE, e, "enveloped-signature takes no content");
+        return dom_refuse(first, ERR_SIGNATURE_SHAPE, e, "enveloped-signature takes no content");
     return check_exc_c14n(second, &f->transform, e);
 }
 
@@ -124,9 +113,9 @@ static int check_digest_value(const xmlNode *node, const struct form *f, struct 
     buf_init(&digest, 1024);
     if (octets_of(node, &digest, e) == 0) {
         if (digest.len != f->digest->size)
-            (void)refuse_at(node, ERR_SIGNATURE_SHAPE, e, "a digest of the wrong length");
+            (void)dom_refuse(node, ERR_SIGNATURE_SHAPE, e, "a digest of the wrong length");
         else if (digest_is_of_nothing(f->digest, digest.data))
-            (void)refuse_at(node, ERR_SIGNATURE, e, "the digest of an empty document");
+            (void)dom_refuse(node, ERR_SIGNATURE, e, "the digest of an empty document");
         else
             result = 0;
     }
@@ -142,7 +131,7 @@ static int check_reference(const xmlNode *reference, struct slice parent_id, uns
 
     f->uri = dom_attr(reference, "URI");
     if (!f->uri.p || !attributes_are(reference, "URI") || !dom_only_elements(reference, false))
-        return refuse_at(reference, ERR_SIGNATURE_SHAPE, e, "a Reference has the attribute URI and nothing else");
+        return dom_refuse(reference, ERR_SIGNATURE_SHAPE, e, "a Reference has the attribute URI and nothing else");
     if (f->uri.n < 2 || f->uri.p[0] != '#' || !slice_eq(slice_make(f->uri.p + 1, f->uri.n - 1), parent_id)) {
         str_cut(found, sizeof found, f->uri);
         (void)snprintf(expected, sizeof expected, "#%.*s", SLICE_ARG(parent_id));
@@ -154,11 +143,11 @@ static int check_reference(const xmlNode *reference, struct slice parent_id, uns
     method = dom_next(transforms);
     value = method ? dom_next(method) : NULL;
     if (!is_dsig(method, "DigestMethod") || !is_dsig(value, "DigestValue") || dom_next(value))
-        return refuse_at(reference, ERR_SIGNATURE_SHAPE, e, "a Reference is Transforms, DigestMethod, DigestValue");
+        return dom_refuse(reference, ERR_SIGNATURE_SHAPE, e, "a Reference is Transforms, DigestMethod, DigestValue");
     if (digest_algorithm_find(dom_attr(method, "Algorithm"), allow, &f->digest, e) != 0)
         return -1;
     if (!attributes_are(method, "Algorithm") || !dom_only_elements(method, false) || dom_first(method))
-        return refuse_at(method, ERR_SIGNATURE_SHAPE, e, "a digest method takes no parameters");
+        return dom_refuse(method, ERR_SIGNATURE_SHAPE, e, "a digest method takes no parameters");
     return check_digest_value(value, f, e);
 }
 
@@ -169,13 +158,13 @@ static int check_signed_info(const xmlNode *info, struct slice parent_id, unsign
 
     if (!attributes_are(info, NULL) || !dom_only_elements(info, false) || !is_dsig(c14n, "CanonicalizationMethod") ||
         !is_dsig(method, "SignatureMethod") || !is_dsig(reference, "Reference") || dom_next(reference))
-        return refuse_at(info, ERR_SIGNATURE_SHAPE, e,
-                         "SignedInfo is CanonicalizationMethod, SignatureMethod and one Reference");
+        return dom_refuse(info, ERR_SIGNATURE_SHAPE, e,
+                          "SignedInfo is CanonicalizationMethod, SignatureMethod and one Reference");
     if (check_exc_c14n(c14n, &f->c14n, e) != 0 ||
         signature_algorithm_find(dom_attr(method, "Algorithm"), allow, &f->method, e) != 0)
         return -1;
     if (!attributes_are(method, "Algorithm") || !dom_only_elements(method, false) || dom_first(method))
-        return refuse_at(method, ERR_SIGNATURE_SHAPE, e, "a signature method takes no parameters");
+        return dom_refuse(method, ERR_SIGNATURE_SHAPE, e, "a signature method takes no parameters");
     return check_reference(reference, parent_id, allow, f, e);
 }
 
@@ -190,13 +179,14 @@ static int check_form(const xmlNode *signature, struct slice parent_id, unsigned
     buf_init(&octets, (size_t)4 * SAML_SIGNATURE_MAX);
     if (!attributes_are(signature, "Id") || !dom_only_elements(signature, false) || !is_dsig(info, "SignedInfo") ||
         !is_dsig(value, "SignatureValue") || (key && (!is_dsig(key, "KeyInfo") || dom_next(key)))) {
-        (void)refuse_at(signature, ERR_SIGNATURE_SHAPE, e, "a Signature is SignedInfo, SignatureValue and one KeyInfo");
+        (void)dom_refuse(signature, ERR_SIGNATURE_SHAPE, e,
+                         "a Signature is SignedInfo, SignatureValue and one KeyInfo");
         goto out;
     }
     if (check_signed_info(info, parent_id, allow, f, e) != 0 || octets_of(value, &octets, e) != 0)
         goto out;
     if (octets.len == 0 || octets.len > SAML_SIGNATURE_MAX) {
-        (void)refuse_at(value, ERR_SIGNATURE_SHAPE, e, "a signature of impossible length");
+        (void)dom_refuse(value, ERR_SIGNATURE_SHAPE, e, "a signature of impossible length");
         goto out;
     }
     f->value = arena_slice(a, buf_slice(&octets));
@@ -210,8 +200,7 @@ out:
     return result;
 }
 
-/* --- xmlsec
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- xmlsec ------------------------------------------------------------------------------------------------------ */
 
 /* What xmlsec reported first in this thread since the last reset. It never prints. */
 static _Thread_local char reported[160];

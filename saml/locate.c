@@ -13,17 +13,7 @@
 #define NS_XENC "http://www.w3.org/2001/04/xmlenc#"
 #define IDS_MAX 32 /* two of SAML's; the rest are Id of Signature and of what is encrypted */
 
-static int refuse_at(const xmlNode *node, enum err_code code, struct err *e, const char *what)
-{
-    char path[DOM_PATH_SIZE];
-
-    dom_path(node, path, sizeof path);
-    (void)err_set(e, code, "%s", what);
-    return err_at(e, "%s", path);
-}
-
-/* --- the sweep over all elements
- * --------------------------------------------------------------------------------------- */
+/* --- the sweep over all elements --------------------------------------------------------------------------------- */
 
 struct sweep {
     const struct located *found;
@@ -53,15 +43,15 @@ static int check_id(struct sweep *s, const xmlNode *node, const xmlAttr *at)
     if (!slice_is_nocase(slice_of((const char *)at->name), "id"))
         return 0;
     if (!id_belongs(s, node, at))
-        return refuse_at(node, ERR_XML_ID, s->e, "an attribute that looks like an ID where none belongs");
+        return dom_refuse(node, ERR_XML_ID, s->e, "an attribute that looks like an ID where none belongs");
     if (!token_is_ncname(value))
-        return refuse_at(node, ERR_XML_ID, s->e, "an ID that is not an NCName");
+        return dom_refuse(node, ERR_XML_ID, s->e, "an ID that is not an NCName");
     for (size_t i = 0; i < s->nids; i++) {
         if (slice_eq(s->ids[i], value))
-            return refuse_at(node, ERR_XML_ID, s->e, "the same ID twice");
+            return dom_refuse(node, ERR_XML_ID, s->e, "the same ID twice");
     }
     if (s->nids == IDS_MAX)
-        return refuse_at(node, ERR_XML_ID, s->e, "more IDs than a Response has use for");
+        return dom_refuse(node, ERR_XML_ID, s->e, "more IDs than a Response has use for");
     s->ids[s->nids++] = value;
     return 0;
 }
@@ -111,16 +101,16 @@ static int sweep_element(struct sweep *s, const xmlNode *node)
         const char *href = (const char *)ns->href;
 
         if (href && href[0] && !is_absolute(href))
-            return refuse_at(node, ERR_XML_SYNTAX, s->e, "a namespace name that is not an absolute URI");
+            return dom_refuse(node, ERR_XML_SYNTAX, s->e, "a namespace name that is not an absolute URI");
     }
     /* by local name in any namespace: also what a namespace-blind reader would take for one */
     if ((strcmp(name, "Assertion") == 0 || strcmp(name, "EncryptedAssertion") == 0) && node != s->found->assertion &&
         node != s->encrypted)
-        return refuse_at(node, ERR_RESPONSE_SHAPE, s->e, "an assertion in a place where none belongs");
+        return dom_refuse(node, ERR_RESPONSE_SHAPE, s->e, "an assertion in a place where none belongs");
     if (strcmp(name, "Signature") == 0 && node != s->found->response_signature && node != s->found->assertion_signature)
-        return refuse_at(node, ERR_SIGNATURE_SHAPE, s->e, "a Signature in a place where none belongs");
+        return dom_refuse(node, ERR_SIGNATURE_SHAPE, s->e, "a Signature in a place where none belongs");
     if (node->ns && strcmp((const char *)node->ns->href, SAML_NS_DSIG) == 0 && !dsig_belongs(s, node))
-        return refuse_at(node, ERR_SIGNATURE_SHAPE, s->e, "a part of a signature outside of one");
+        return dom_refuse(node, ERR_SIGNATURE_SHAPE, s->e, "a part of a signature outside of one");
     for (const xmlAttr *at = node->properties; at; at = at->next) {
         if (check_id(s, node, at) != 0)
             return -1;
@@ -141,7 +131,7 @@ static int sweep_all(struct sweep *s, const xmlNode *root)
         case XML_TEXT_NODE:
         case XML_CDATA_SECTION_NODE:
         case XML_COMMENT_NODE: break;
-        default: return refuse_at(node->parent, ERR_XML_SYNTAX, s->e, "a node that is not element, text or comment");
+        default: return dom_refuse(node->parent, ERR_XML_SYNTAX, s->e, "a node that is not element, text or comment");
         }
         if (node->type == XML_ELEMENT_NODE && node->children) {
             node = node->children;
@@ -154,27 +144,25 @@ static int sweep_all(struct sweep *s, const xmlNode *root)
     return 0;
 }
 
-/* --- the walk --------------------------------------------------------------------------------------------------------
- */
+/* --- the walk ---------------------------------------------------------------------------------------------------- */
 
 static int required_id(const xmlNode *node, struct err *e)
 {
     if (!dom_attr(node, "ID").p)
-        return refuse_at(node, ERR_XML_ID, e, "no ID");
+        return dom_refuse(node, ERR_XML_ID, e, "no ID");
     return 0;
 }
 
 static int version_2(const xmlNode *node, struct err *e)
 {
     struct slice v = dom_attr(node, "Version");
-    char path[DOM_PATH_SIZE], found[32];
+    char found[32];
 
     if (slice_is(v, "2.0"))
         return 0;
     str_cut(found, sizeof found, v);
-    dom_path(node, path, sizeof path);
     (void)err_mismatch(e, ERR_RESPONSE_SHAPE, v.p ? found : "(none)", "2.0", "wrong Version");
-    return err_at(e, "%s", path);
+    return dom_at(node, e);
 }
 
 /* The known children of samlp:Response, each at most once, in any order: products differ, and the order carries no
@@ -201,26 +189,25 @@ static int response_children(xmlNode *response, struct children *ret, struct err
         while (i < sizeof known / sizeof *known && !dom_is(node, known[i].ns, known[i].local))
             i++;
         if (i == sizeof known / sizeof *known)
-            return refuse_at(node, ERR_RESPONSE_SHAPE, e, "an unknown child of Response");
+            return dom_refuse(node, ERR_RESPONSE_SHAPE, e, "an unknown child of Response");
         if (*known[i].place)
-            return refuse_at(node, known[i].place == &c.signature ? ERR_SIGNATURE_SHAPE : ERR_RESPONSE_SHAPE, e,
-                             "a child of Response that may be there once is there twice");
+            return dom_refuse(node, known[i].place == &c.signature ? ERR_SIGNATURE_SHAPE : ERR_RESPONSE_SHAPE, e,
+                              "a child of Response that may be there once is there twice");
         *known[i].place = node;
     }
     if (!dom_only_elements(response, true))
-        return refuse_at(response, ERR_RESPONSE_SHAPE, e, "text between the children of Response");
+        return dom_refuse(response, ERR_RESPONSE_SHAPE, e, "text between the children of Response");
     *ret = c;
     return 0;
 }
 
 /* "SUBCODE: message" of a refusal; the person at the identity provider's side explains itself only here. */
-static void status_detail(const xmlNode *status, const xmlNode *code, char *dst, size_t size)
+static void status_detail(const xmlNode *code, char *dst, size_t size)
 {
     const xmlNode *sub = dom_first(code), *message = dom_next(code);
     struct slice sub_value = {NULL, 0}, text = {NULL, 0};
     char a[100], b[160];
 
-    (void)status;
     if (dom_is(sub, SAML_NS_PROTOCOL, "StatusCode"))
         sub_value = dom_attr(sub, "Value");
     if (dom_is(message, SAML_NS_PROTOCOL, "StatusMessage"))
@@ -239,16 +226,16 @@ static int check_status(const xmlNode *status, struct saml_outer *outer, struct 
         return err_set(e, ERR_RESPONSE_SHAPE, "the Response has no Status");
     code = dom_first(status);
     if (!dom_is(code, SAML_NS_PROTOCOL, "StatusCode") || !dom_attr(code, "Value").p)
-        return refuse_at(status, ERR_RESPONSE_SHAPE, e, "Status does not begin with a StatusCode");
+        return dom_refuse(status, ERR_RESPONSE_SHAPE, e, "Status does not begin with a StatusCode");
     for (const xmlNode *n = dom_next(code); n; n = dom_next(n)) {
         if (dom_is(n, SAML_NS_PROTOCOL, "StatusCode"))
-            return refuse_at(status, ERR_RESPONSE_SHAPE, e, "two top-level StatusCode elements");
+            return dom_refuse(status, ERR_RESPONSE_SHAPE, e, "two top-level StatusCode elements");
     }
     outer->status_code = dom_attr(code, "Value");
     if (slice_is(outer->status_code, SAML_STATUS_SUCCESS))
         return 0;
     str_cut(value, sizeof value, outer->status_code);
-    status_detail(status, code, detail, sizeof detail);
+    status_detail(code, detail, sizeof detail);
     (void)snprintf(found, sizeof found, "%s%s%s", value, detail[0] ? " / " : "", detail);
     return err_mismatch(e, ERR_STATUS, found, SAML_STATUS_SUCCESS, "the identity provider refused");
 }
@@ -256,7 +243,7 @@ static int check_status(const xmlNode *status, struct saml_outer *outer, struct 
 static int outer_issuer(const xmlNode *issuer, struct saml_outer *outer, struct err *e)
 {
     if (issuer && !dom_text(issuer, &outer->issuer))
-        return refuse_at(issuer, ERR_RESPONSE_SHAPE, e, "Issuer is not plain text");
+        return dom_refuse(issuer, ERR_RESPONSE_SHAPE, e, "Issuer is not plain text");
     return 0;
 }
 
@@ -275,7 +262,7 @@ int locate(xmlDoc *doc, struct located *ret, struct err *e)
     struct sweep sweep = {.found = &l, .e = e};
 
     if (!dom_is(l.response, SAML_NS_PROTOCOL, "Response"))
-        return refuse_at(l.response, ERR_RESPONSE_SHAPE, e, "the root element is not samlp:Response");
+        return dom_refuse(l.response, ERR_RESPONSE_SHAPE, e, "the root element is not samlp:Response");
     if (version_2(l.response, e) != 0 || required_id(l.response, e) != 0 || response_children(l.response, &c, e) != 0)
         return -1;
     l.assertion = c.assertion;
@@ -291,11 +278,11 @@ int locate(xmlDoc *doc, struct located *ret, struct err *e)
     if (outer_issuer(c.issuer, &l.outer, e) != 0 || check_status(c.status, &l.outer, e) != 0)
         return -1;
     if (c.encrypted && c.assertion)
-        return refuse_at(c.encrypted, ERR_RESPONSE_SHAPE, e, "an Assertion and an EncryptedAssertion");
+        return dom_refuse(c.encrypted, ERR_RESPONSE_SHAPE, e, "an Assertion and an EncryptedAssertion");
     if (c.encrypted)
-        return refuse_at(c.encrypted, ERR_ENCRYPTED, e, "the assertion is encrypted");
+        return dom_refuse(c.encrypted, ERR_ENCRYPTED, e, "the assertion is encrypted");
     if (!l.assertion)
-        return refuse_at(l.response, ERR_RESPONSE_SHAPE, e, "no Assertion in the Response");
+        return dom_refuse(l.response, ERR_RESPONSE_SHAPE, e, "no Assertion in the Response");
     if (version_2(l.assertion, e) != 0 || required_id(l.assertion, e) != 0)
         return -1;
     *ret = l;

@@ -4,7 +4,7 @@
  * Reading goes through prescan and libxml2 like a Response. Only IDPSSODescriptor with the SAML 2.0 protocol, its
  * KeyDescriptors for signing (use="signing" or none) and SingleSignOnService are read: Entra's WS-Federation
  * RoleDescriptors are not. Metadata signatures are not verified here: whoever fetched it over TLS or put the file there
- * vouches for it. So is validUntil: it says when to fetch anew, not whether a pinned key may verify.
+ * vouches for it. validUntil is not looked at either: it says when to fetch anew, not whether a pinned key may verify.
  */
 #ifndef USHER_SAML_METADATA_H
 #define USHER_SAML_METADATA_H

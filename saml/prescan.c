@@ -74,7 +74,7 @@ static bool skip_space(struct scan *s)
     return s->p > from;
 }
 
-/* --- octets ------------------------------------------------------------------------------------------------------- */
+/* --- octets ------------------------------------------------------------------------------------------------------ */
 
 #define EACH_BYTE(b) (0x0101010101010101ULL * (b))
 
@@ -137,8 +137,7 @@ static int from_latin1(struct scan *s, struct buf *scratch)
     return 0;
 }
 
-/* --- XML declaration ------------------------------------------------------------------------------------------------
- */
+/* --- XML declaration --------------------------------------------------------------------------------------------- */
 
 /* Encodings in which an all-ASCII document has the same meaning as in UTF-8. */
 static bool is_ascii_compatible(struct slice name)
@@ -218,8 +217,7 @@ static int check_declaration(struct scan *s, enum encoding *ret)
     return 0;
 }
 
-/* --- markup ---------------------------------------------------------------------------------------------------------
- */
+/* --- markup ------------------------------------------------------------------------------------------------------ */
 
 /* At '&': one of the five entities or a character reference; whether its number is a character, libxml2 decides. */
 static int scan_reference(struct scan *s)

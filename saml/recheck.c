@@ -18,8 +18,7 @@ struct info {
     size_t digest_size;
 };
 
-/* --- reading SignedInfo ----------------------------------------------------------------------------------------------
- */
+/* --- reading SignedInfo ------------------------------------------------------------------------------------------ */
 
 static int unexpected(const struct tokenizer *t, struct err *e)
 {
@@ -162,8 +161,7 @@ static int check_root(const struct saml_signature *s, struct slice uri, struct a
     return 0;
 }
 
-/* --- cryptography ----------------------------------------------------------------------------------------------------
- */
+/* --- cryptography ------------------------------------------------------------------------------------------------ */
 
 static int check_digest(const struct info *info, const struct digest_algorithm *alg, struct slice element,
                         struct err *e)

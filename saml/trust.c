@@ -65,8 +65,7 @@ void saml_trust_free(struct saml_trust *t)
     saml_trust_init(t);
 }
 
-/* --- one key
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- one key ----------------------------------------------------------------------------------------------------- */
 
 /* The curves of NIST, by OpenSSL's names; a key with explicit parameters has no name and is refused. */
 static unsigned curve_bits(const EVP_PKEY *pkey)
@@ -157,8 +156,7 @@ static int trust_add_key(struct saml_trust *t, struct saml_key *k, struct err *e
     return 0;
 }
 
-/* --- certificates and PEM
- * ---------------------------------------------------------------------------------------------- */
+/* --- certificates and PEM ---------------------------------------------------------------------------------------- */
 
 static void describe_subject(const X509 *cert, char *dst, size_t size)
 {

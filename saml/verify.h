@@ -34,13 +34,17 @@ struct saml_signed {
     struct saml_outer outer;      /* of the Response element, signed or not */
 };
 
-/* Once per process, before any thread and before a sandbox. Sets libxml2's loaders and error handlers. */
+/* Once per process, before any thread and before a sandbox; again does nothing. Sets libxml2's and xmlsec's loaders and
+ * error handlers: neither opens or prints anything afterwards. */
 int saml_init(struct err *e);
 void saml_cleanup(void);
 
 /*
  * Judges the signatures of a samlp:Response document. `ret` points into `a` (give it about 8 times the XML plus 64
- * KiB). A status other than Success is ERR_STATUS whether signed or not (there is no assertion to read).
+ * KiB). Every signature that is present must verify by a key of `trust`, and one must be there. A status other than
+ * Success is ERR_STATUS whether signed or not (there is no assertion to read). ERR_XML_*, ERR_RESPONSE_SHAPE,
+ * ERR_STATUS, ERR_ENCRYPTED, ERR_SIGNATURE_MISSING, ERR_SIGNATURE_SHAPE, ERR_TRANSFORM, ERR_ALGORITHM, ERR_KEY_WEAK,
+ * ERR_SIGNATURE, ERR_MEMORY. Thread-safe.
  */
 int saml_verify(struct slice xml, const struct saml_trust *trust, unsigned allow, struct arena *a,
                 struct saml_signed *ret, struct err *e);

@@ -151,7 +151,7 @@ LIST
 { cat "$E2E_DIR/usher.yaml"; echo 'rules: [{ name: r, when: { email: a@usher.test }, door: password }]'; } >"$E2E_DIR/rule.yaml"
 run "$USHER" config -c "$E2E_DIR/rule.yaml" --check
 is "a rule that opens the password door where SSO is required: exit 1" $rc 1
-has "the grant to create is printed" "$E2E_DIR/err" "account: a@usher.test"
+has "the grant to create is printed" "$E2E_DIR/err" "account: 'a@usher.test', kind: outside"
 run "$USHER" serve -c "$E2E_DIR/bad.yaml"
 is "serve with a broken configuration: exit 2" $rc 2
 run "$USHER" serve -c "$E2E_DIR/none.yaml"

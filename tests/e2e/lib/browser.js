@@ -100,4 +100,4 @@ async function accessibility(page) {
 	return found;
 }
 
-module.exports = { launch, unavailable, cookies, accessibility, HOSTS };
+module.exports = { launch, executable, unavailable, cookies, accessibility, HOSTS };

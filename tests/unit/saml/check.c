@@ -331,6 +331,7 @@ static void incomplete_expectation(void **state)
     BAD((f.x.request_id = absent, f.as.confirmations[0].in_response_to = absent), "internal-error");
     BAD(f.x.skew = -1, "internal-error");
     BAD(f.x.skew = SAML_SKEW_MAX + 1, "internal-error");
+    GOOD(f.x.skew = SAML_SKEW_MAX);
 }
 
 /* The last second at which the same assertion passes, found by trying. */
@@ -364,6 +365,12 @@ static void valid_until(void **state)
     f.as.confirmations[1].not_on_or_after = NOW + 900;
     UNTIL(NOW + 900 + SKEW - 1);
     good(&f);
+    f.as.nconfirmations = 2; /* one of another method confirms nothing, however long it lasts */
+    f.as.confirmations[1] = f.as.confirmations[0];
+    f.as.confirmations[1].bearer = false;
+    f.as.confirmations[1].not_on_or_after = NOW + 900;
+    UNTIL(NOW + 300 + SKEW - 1);
+    good(&f);
     f.as.not_on_or_after = f.as.confirmations[0].not_on_or_after = INT64_MAX;
     assert_ok(check(&f, &until, &e), &e);
     assert_int_equal(until, INT64_MAX);
@@ -382,6 +389,24 @@ static void errors_say_what(void **state)
     assert_string_equal(e.found, "https://other.example.com\\x0a");
     assert_string_equal(e.expected, "https://sp.example.com");
     assert_string_equal(e.at, "audience");
+
+    err_clear(&e);
+    good(&f);
+    f.as.not_on_or_after = NOW - 3600;
+    assert_int_equal(check(&f, &until, &e), -1);
+    assert_string_equal(e.found, "2026-11-24T09:00:00Z");
+    assert_string_equal(e.expected, "a later time");
+    assert_non_null(strstr(e.msg, "now is 2026-11-24T10:00:00Z"));
+
+    /* of two that fail alike, the first is shown */
+    err_clear(&e);
+    good(&f);
+    f.as.nconfirmations = 2;
+    f.as.confirmations[0].recipient = SLICE("https://one.example.com");
+    f.as.confirmations[1] = f.as.confirmations[0];
+    f.as.confirmations[1].recipient = SLICE("https://two.example.com");
+    assert_int_equal(check(&f, &until, &e), -1);
+    assert_string_equal(e.found, "https://one.example.com");
 }
 
 /*

@@ -363,6 +363,10 @@ static void also_good(void **state)
     accepted(SAMPLE_RESPONSE, SAML_RESPONSE, "<samlp:Status>",
              "<samlp:Extensions><x xmlns=\"urn:x\"></x></samlp:Extensions><samlp:Status>");
     assert_sample();
+    accepted(
+        SAMPLE_RESPONSE, SAML_RESPONSE, "</samlp:Status>",
+        "<samlp:StatusMessage>welcome</samlp:StatusMessage><samlp:StatusDetail></samlp:StatusDetail></samlp:Status>");
+    assert_sample();
     accepted(SAMPLE_RESPONSE, SAML_RESPONSE, SAMPLE_SIGNATURE, "");
     assert_sample();
 }
@@ -406,6 +410,12 @@ static void several_statements(void **state)
     assert_slice(assertion.session_index, "s1");
     assert_int_equal(assertion.nattributes, 4);
     assert_slice(assertion.attributes[3].values[0], "staff");
+    /* a statement without an end does not take away the end of another */
+    accepted(SAMPLE_ASSERTION, SAML_ASSERTION, SAMPLE_AUTHN,
+             SAMPLE_AUTHN "<saml:AuthnStatement AuthnInstant=\"2026-11-24T09:59:30Z\"><saml:AuthnContext>"
+                          "</saml:AuthnContext></saml:AuthnStatement>");
+    assert_int_equal(assertion.authn_instant, 1795514340);
+    assert_int_equal(assertion.session_not_on_or_after, 1795543200);
     accepted(SAMPLE_ASSERTION, SAML_ASSERTION, SAMPLE_AUTHN, "");
     assert_false(assertion.has_authn_statement);
 }
@@ -475,7 +485,6 @@ static void limits(void **state)
     static const char attribute[] = "<saml:Attribute Name=\"x\"></saml:Attribute>";
     static const char value[] = "<saml:AttributeValue>x</saml:AttributeValue>";
     struct err e = ERR_INIT;
-    char *big;
 
     (void)state;
     assert_err(read_many("</saml:Subject>", "", confirmation, SAML_CONFIRMATIONS_MAX, "</saml:Subject>", &e), &e,
@@ -496,12 +505,20 @@ static void limits(void **state)
     assert_err(read_many("<saml:AttributeValue>staff", "", value, TOKEN_ELEMENTS_MAX, "<saml:AttributeValue>staff", &e),
                &e, "assertion-unreadable");
 
-    big = malloc(SAML_XML_MAX + 2);
-    assert_non_null(big);
-    memset(big, ' ', SAML_XML_MAX + 1);
-    big[SAML_XML_MAX + 1] = '\0';
-    assert_err(read_it(big, SAML_ASSERTION, &e), &e, "assertion-unreadable");
-    free(big);
+    /* white space fills it up to the limit, then beyond */
+    for (size_t n = SAML_XML_MAX; n <= SAML_XML_MAX + 1; n++) {
+        char *pad = NULL, *big;
+
+        assert_true(asprintf(&pad, "</saml:Issuer>%*s", (int)(n - strlen(SAMPLE_ASSERTION)), "") > 0);
+        big = sample_edit(SAMPLE_ASSERTION, "</saml:Issuer>", pad);
+        assert_int_equal(strlen(big), n);
+        if (n == SAML_XML_MAX)
+            assert_ok(read_it(big, SAML_ASSERTION, &e), &e);
+        else
+            assert_err(read_it(big, SAML_ASSERTION, &e), &e, "assertion-unreadable");
+        free(big);
+        free(pad);
+    }
 }
 
 static void no_memory(void **state)

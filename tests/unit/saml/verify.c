@@ -85,8 +85,7 @@ static int verify_signed_edit(const char *what, const char *by, struct err *e)
     return result;
 }
 
-/* --- what verifies
- * ---------------------------------------------------------------------------------------------------- */
+/* --- what verifies ----------------------------------------------------------------------------------------------- */
 
 static void assertion_response_or_both_may_be_signed(void **state)
 {
@@ -258,8 +257,7 @@ static void any_pinned_key_may_verify(void **state)
 #define EXC TRANSFORM(SIGN_EXC)
 #define IN_TRANSFORMS(x) "<Transforms>" x "</Transforms>"
 
-/* --- keys and algorithms
- * ------------------------------------------------------------------------------------------------ */
+/* --- keys and algorithms ----------------------------------------------------------------------------------------- */
 
 /* KeyInfo with what a verifier might be tempted to use: the attacker's key, as a value and as a certificate. */
 static char *tempting_key_info(EVP_PKEY *key)
@@ -397,8 +395,7 @@ static void weak_keys_need_their_exception(void **state)
     EVP_PKEY_free(rsa2047);
 }
 
-/* --- content that was changed
- * ------------------------------------------------------------------------------------------- */
+/* --- content that was changed ------------------------------------------------------------------------------------ */
 
 static void changes_after_signing_are_refused(void **state)
 {
@@ -473,8 +470,7 @@ static void every_signature_must_hold(void **state)
     free(plain);
 }
 
-/* --- the form of a Signature
- * ---------------------------------------------------------------------------------------------- */
+/* --- the form of a Signature ------------------------------------------------------------------------------------- */
 
 static void other_transforms_are_refused(void **state)
 {
@@ -596,8 +592,7 @@ static void other_forms_of_signature_are_refused(void **state)
                "signature-shape");
 }
 
-/* --- wrapping
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- wrapping ---------------------------------------------------------------------------------------------------- */
 
 /* A forged Assertion (without signature) for another person, or the text of the genuine, signed one. */
 static char *assertion_text(const struct sign_response *r, bool sign)
@@ -780,8 +775,7 @@ static void the_response_signature_may_stand_last(void **state)
     free(xml);
 }
 
-/* --- IDs -------------------------------------------------------------------------------------------------------------
- */
+/* --- IDs --------------------------------------------------------------------------------------------------------- */
 
 static void ids_are_unique_and_plain(void **state)
 {
@@ -827,8 +821,7 @@ static void ids_are_unique_and_plain(void **state)
     free(xml);
 }
 
-/* --- the Response
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the Response ------------------------------------------------------------------------------------------------ */
 
 static void other_documents_are_refused(void **state)
 {
@@ -920,8 +913,7 @@ static void encrypted_assertions_are_named(void **state)
     assert_err(verify_made(&r, &e), &e, "response-shape");
 }
 
-/* --- the parser
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the parser -------------------------------------------------------------------------------------------------- */
 
 static void bad_xml_is_refused(void **state)
 {
@@ -981,8 +973,7 @@ static void latin1_is_read_as_its_characters(void **state)
     free(utf8);
 }
 
-/* --- limits
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------------------------------------ */
 
 static void limits_hold(void **state)
 {
