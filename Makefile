@@ -215,14 +215,18 @@ check-long: check-build
 	tests/tools/long.sh $(B)
 bench: $(B)/usher $(B)/usher-lab
 	tests/bench/run.sh $(B)
-demo: deps
+demo:
+	$(call install_packages,$(DEPS) nginx-light)
 	$(MAKE) -j$(JOBS) all
 	tests/tools/demo.sh $(B)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/usher
 	install -m 755 $(B)/usher $(DESTDIR)$(PREFIX)/bin/usher
-	install -m 644 README.md ARCHITECTURE.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/usher
+	install -m 644 README.md ARCHITECTURE.md $(DESTDIR)$(PREFIX)/share/doc/usher
+	install -d $(DESTDIR)$(PREFIX)/share/doc/usher/docs/nginx
+	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/usher/docs
+	install -m 644 docs/nginx/* $(DESTDIR)$(PREFIX)/share/doc/usher/docs/nginx
 clean:
 	rm -rf $(BUILD)
 help:

@@ -30,6 +30,7 @@ class Client {
 		return new Promise((resolve, reject) => {
 			const req = http.request({ host: '127.0.0.1', port: port || this.port, method, path: u.pathname + u.search, headers: all, agent: false }, (res) => {
 				const chunks = [];
+				res.on('error', reject); // cut off
 				res.on('data', (c) => chunks.push(c));
 				res.on('end', () => {
 					for (const line of res.headers['set-cookie'] || []) {

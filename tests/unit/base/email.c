@@ -87,28 +87,28 @@ static void addresses_are_refused(void **state)
         "ann@xn--ls8h.la",
         "\xc4\xb1nn@example.com",     /* dotless i */
         "\xe2\x84\xaaim@example.com", /* Kelvin sign */
-        "ann\xef\xbc\xa0"
-        "example.com", /* full-width @ */
-        "ann@ex\xef\xbc\xa0"
-        "ample.com",
+        ("ann\xef\xbc\xa0"
+         "example.com"), /* full-width @ */
+        ("ann@ex\xef\xbc\xa0"
+         "ample.com"),
         "an\xe2\x80\x8bn@example.com", /* zero width space */
-        "\xe2\x80\xae"
-        "ann@example.com", /* right-to-left override */
+        ("\xe2\x80\xae"
+         "ann@example.com"), /* right-to-left override */
         "\xd7\x90@example.com",
         "ann@exa\xe2\x80\x8bmple.com", /* libidn2 would drop it */
-        "ann@stra\xe2\x80\x8b\xc3\x9f"
-        "e.de",
-        "ann@str\xc2\xad\xc3\x9f"
-        "e.de",                   /* soft hyphen */
+        ("ann@stra\xe2\x80\x8b\xc3\x9f"
+         "e.de"),
+        ("ann@str\xc2\xad\xc3\x9f"
+         "e.de"),                 /* soft hyphen */
         "ann@\xe2\x84\xaaim.com", /* libidn2 would make it kim.com */
-        "ann@example\xe3\x80\x82"
-        "com",                              /* ideographic full stop: libidn2 makes it a dot */
+        ("ann@example\xe3\x80\x82"
+         "com"),                            /* ideographic full stop: libidn2 makes it a dot */
         "ann@\xef\xbd\x85x\xc3\xa4mple.de", /* full-width e beside a true umlaut */
         "ann@a\xcc\x88x.de",                /* decomposed: another spelling of the same name */
         "ann@a\xc3\xa4_b.de",
         "ann@xn--\xc3\xa4.de",
-        "ann@\xd7\x90"
-        "a.com", /* mixed direction */
+        ("ann@\xd7\x90"
+         "a.com"), /* mixed direction */
         "ann@\xc3\xa4\xff.de",
         "ann@\xf0\x9f\x92\xa9.la",
     };

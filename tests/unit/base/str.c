@@ -49,6 +49,49 @@ static void utf8_is_strict(void **state)
         assert_false(str_is_utf8(slice_of(bad[i])));
 }
 
+static void code_points_are_taken_one_by_one(void **state)
+{
+    static const uint32_t expected[] = {'a', 0x7f, 0x80, 0x7ff, 0x800, 0xffff, 0x10000, 0x10ffff};
+    struct slice s = SLICE("a\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf");
+
+    (void)state;
+    assert_true(str_is_utf8(s));
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_true(s.n > 0);
+        assert_int_equal(str_next_code_point(&s), expected[i]);
+    }
+    assert_int_equal(s.n, 0);
+}
+
+static void hex_digits_have_values(void **state)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        const char *hit = c ? strchr(digits, c) : NULL;
+
+        assert_int_equal(ascii_hex_value((char)c), hit ? (hit - digits) % 16 : -1);
+    }
+}
+
+static void cutting_keeps_a_terminated_text(void **state)
+{
+    char dst[4];
+
+    (void)state;
+    str_cut(dst, sizeof dst, slice_make("a\0b", 3));
+    assert_string_equal(dst, "a?b");
+    str_cut(dst, sizeof dst, SLICE("abcdef"));
+    assert_string_equal(dst, "abc");
+    str_cut(dst, sizeof dst, SLICE(""));
+    assert_string_equal(dst, "");
+    assert_true(str_copy(dst, sizeof dst, SLICE("abc")));
+    assert_false(str_copy(dst, sizeof dst, SLICE("abcd")));
+    assert_string_equal(dst, "");
+    assert_false(str_copy(dst, sizeof dst, slice_make("a\0", 2)));
+}
+
 static void suggestions_are_close(void **state)
 {
     static const char *const names[] = {"listen", "auth_listen", "idps", "domains", NULL};
@@ -114,6 +157,9 @@ int main(void)
         cmocka_unit_test(numbers_are_strict),
         cmocka_unit_test(escape_keeps_logs_printable),
         cmocka_unit_test(utf8_is_strict),
+        cmocka_unit_test(code_points_are_taken_one_by_one),
+        cmocka_unit_test(hex_digits_have_values),
+        cmocka_unit_test(cutting_keeps_a_terminated_text),
         cmocka_unit_test(suggestions_are_close),
         cmocka_unit_test(split_takes_every_part),
         cmocka_unit_test(buffer_stops_at_its_maximum),

@@ -108,8 +108,8 @@ static void urls_are_refused(void **state)
         "https://[127.0.0.1]/",
         "https://[]/",
         "https://xn--0/",
-        "https://stra\xc3\x9f"
-        "e.de/",
+        ("https://stra\xc3\x9f"
+         "e.de/"),
         "https://\xef\xbd\x85xample.com/",
         "https://example.com/\xc3\xa4",
         "https://example.com/\x7f",
