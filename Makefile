@@ -142,6 +142,13 @@ $(FUZZERS): $(B)/fuzz/%: tests/fuzz/%.c $$(call archives,$$(call fuzz_folder,$$*
 replay: $(REPLAY)
 fuzzers: $(FUZZERS)
 
+# --- benchmarks: tests/bench/NAME.c -------------------------------------------------------------------------------------
+BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+$(BENCH): $(B)/bench/%: tests/bench/%.c tests/bench/slices.h $(call archives,router) Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) $(shell pkg-config --cflags $(PKGS_ALL) 2>/dev/null) $(LDFLAGS) -o $@ $< $(call archives,router) \
+	  $(call libs_for,router)
+
 -include $(shell find $(B)/obj $(B)/unit $(B)/replay -name '*.d' 2>/dev/null)
 
 # --- documentation that is generated: from base/err.def, the option tables, --help -------------------------------------------
@@ -213,7 +220,7 @@ fuzz-smoke:
 	tests/tools/fuzz.sh $(BUILD)/fuzz/fuzz 20
 check-long: check-build
 	tests/tools/long.sh $(B)
-bench: $(B)/usher $(B)/usher-lab
+bench: $(B)/usher $(B)/usher-lab $(BENCH)
 	tests/bench/run.sh $(B)
 demo:
 	$(call install_packages,$(DEPS) nginx-light)

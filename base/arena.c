@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <openssl/crypto.h>
+
 #define BLOCK_BYTES 4096
 #define ALIGN _Alignof(max_align_t)
 
@@ -31,6 +33,13 @@ void arena_free(struct arena *a)
         b = next;
     }
     arena_init(a, a->max);
+}
+
+void arena_free_secret(struct arena *a)
+{
+    for (struct arena_block *b = a->blocks; b; b = b->next)
+        OPENSSL_cleanse(b->data, b->used);
+    arena_free(a);
 }
 
 void *arena_alloc(struct arena *a, size_t n)

@@ -23,6 +23,8 @@ struct arena {
 void arena_init(struct arena *a, size_t max_bytes);
 /* Frees everything handed out. The arena can be used again. */
 void arena_free(struct arena *a);
+/* As arena_free() but wipes everything first: where a password came in with the request. */
+void arena_free_secret(struct arena *a);
 
 /* Zeroed, aligned for any type. NULL if the maximum is reached or memory is out. n == 0 gives a valid pointer. */
 void *arena_alloc(struct arena *a, size_t n);

@@ -2,7 +2,6 @@
 #ifndef USHER_BASE_CONF_IMPL_H
 #define USHER_BASE_CONF_IMPL_H
 
-#include <stdarg.h>
 #include <sys/types.h>
 
 #include "base/conf.h"

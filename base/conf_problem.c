@@ -3,17 +3,19 @@
 
 #include "base/conf_impl.h"
 
-#define KEPT_MAX 1000 /* the rest is counted: nobody reads more */
+#define KEPT_MAX 1000        /* the rest is counted: nobody reads more */
+#define TEXTS_MAX (8U << 20) /* more than KEPT_MAX of the longest */
 
 struct problem {
     enum conf_level level;
-    char *file; /* "" if there is none */
+    const char *file; /* "" if there is none */
     int line, col;
     size_t seq;
-    char *text;
+    const char *text;
 };
 
 struct conf_problems {
+    struct arena texts;
     struct problem *v;
     size_t n, cap;
     size_t errors, warnings; /* all of them, kept or not */
@@ -21,17 +23,18 @@ struct conf_problems {
 
 struct conf_problems *conf_problems_new(void)
 {
-    return calloc(1, sizeof(struct conf_problems));
+    struct conf_problems *p = calloc(1, sizeof *p);
+
+    if (p)
+        arena_init(&p->texts, TEXTS_MAX);
+    return p;
 }
 
 void conf_problems_free(struct conf_problems *p)
 {
     if (!p)
         return;
-    for (size_t i = 0; i < p->n; i++) {
-        free(p->v[i].file);
-        free(p->v[i].text);
-    }
+    arena_free(&p->texts);
     free(p->v);
     free(p);
 }
@@ -66,21 +69,19 @@ static bool grow(struct conf_problems *p)
 void conf_problem_add(struct conf_problems *p, enum conf_level level, struct conf_place place, const char *text)
 {
     char printable[1200];
-    struct problem row = {.level = level, .line = place.line, .col = place.col, .seq = p->n};
+    struct problem *row;
 
     /* counted first: a problem that cannot be kept for want of memory still stops the start */
     *(level == CONF_ERROR ? &p->errors : &p->warnings) += 1;
     if (!grow(p))
         return;
     str_escape(printable, sizeof printable, text, strlen(text));
-    row.file = strdup(place.file);
-    row.text = strdup(printable);
-    if (!row.file || !row.text) {
-        free(row.file);
-        free(row.text);
-        return;
-    }
-    p->v[p->n++] = row;
+    row = &p->v[p->n];
+    *row = (struct problem){.level = level, .line = place.line, .col = place.col, .seq = p->n};
+    row->file = arena_strdup(&p->texts, place.file);
+    row->text = arena_strdup(&p->texts, printable);
+    if (row->file && row->text)
+        p->n++;
 }
 
 static int by_place(const void *a, const void *b)

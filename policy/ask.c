@@ -278,9 +278,8 @@ struct standing policy_ask_base(const struct ask *q, const struct facts *f)
         s.open = modes[f->domain->sso];
     } else if (q->p->fallback.door == DOOR_PASSWORD) {
         s.open = OPEN_PASSWORD;
-    } else if (q->p->fallback.door == DOOR_SSO &&
-               policy_idp_speaks(q->p, q->p->fallback.idp, q->r->email->domain, q->r->work)) {
-        s.open = OPEN_SSO; /* an IdP is never asked for an address that it may not speak for */
+    } else if (q->p->fallback.door == DOOR_SSO) {
+        s.open = OPEN_SSO;
     }
     return s;
 }

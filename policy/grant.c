@@ -226,7 +226,6 @@ int policy_grants_add(struct policy_grants *set, const struct policy_grant_text 
     /* It may have meant an account that lives outside; as nobody's grant the account would be open to an assertion. */
     r.grant.kind = GRANT_OUTSIDE;
     r.grant.unsound = true;
-    r.grant.networks.n = 0;
     if (r.grant.from < 0 || r.grant.until < 0 || (r.grant.until != 0 && r.grant.until <= r.grant.from))
         r.grant.from = r.grant.until = 0;
     if (policy_grants_insert(set, &r.grant, &memory) != 0)

@@ -305,6 +305,7 @@ static int read_when(const struct reader *r, struct policy_rule *rule)
 {
     const struct conf_node *n = rule->when_node;
     struct policy_when *w = &rule->when;
+    bool empty;
 
     if (!conf_read_map(n, &policy_tables[POLICY_TABLE_WHEN], w, &r->p->arena, r->problems))
         return 0;
@@ -312,8 +313,11 @@ static int read_when(const struct reader *r, struct policy_rule *rule)
         conf_problem(r->problems, CONF_ERROR, n, "a rule without conditions is the default; use `default`");
         return 0;
     }
-    if (refuse_empty(r, n, "email", w->email.n) | refuse_empty(r, n, "domain", w->domain.n) |
-        refuse_empty(r, n, "group", w->group.n) | refuse_empty(r, n, "network", w->network.n))
+    empty = refuse_empty(r, n, "email", w->email.n);
+    empty |= refuse_empty(r, n, "domain", w->domain.n);
+    empty |= refuse_empty(r, n, "group", w->group.n);
+    empty |= refuse_empty(r, n, "network", w->network.n);
+    if (empty)
         return 0;
     for (size_t i = 0; i < w->domain.n; i++) {
         if (add_once(r, &rule->domains, w->domain.v[i], rule) != 0)

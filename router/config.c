@@ -28,6 +28,7 @@ static const struct conf_option main_options[] = {
     {"trusted_proxies", CONF_T_NETBLOCKS, O(trusted_proxies), 0, "127.0.0.0/8, ::1", NULL, 0, 0, "Networks whose X-Forwarded-For is believed on `listen`."},
     {"session_idle", CONF_T_DURATION, O(session_idle), 0, "8h", NULL, 60, 90 * DAY, "A session ends after this long without a request."},
     {"session_max", CONF_T_DURATION, O(session_max), 0, "16h", NULL, 60, 365 * DAY, "A session ends this long after sign-in, whatever happens; SessionNotOnOrAfter can end it earlier."},
+    {"events_keep", CONF_T_DURATION, O(events_keep), 0, "400d", NULL, DAY, 3650 * DAY, "Events older than this are removed."},
     {"max_connections", CONF_T_NUMBER, O(max_connections), 0, "10000", NULL, 16, 1000000, "Open connections in all."},
     {"max_connections_per_address", CONF_T_NUMBER, O(max_connections_per_address), 0, "256", NULL, 1, 1000000, "Open connections of one IPv4 address or IPv6 /64; trusted proxies are exempt."},
     {"loops", CONF_T_NUMBER, O(loops), 0, "0", NULL, 0, 64, "Event loops; 0: one per core."},
@@ -129,6 +130,13 @@ static void load_metadata(struct config_idp *idp, struct conf_problems *p)
                      idp->metadata);
     else if (!idp->trust.sso_redirect)
         conf_problem(p, CONF_ERROR, where, "the metadata offers no SingleSignOnService with HTTP-Redirect");
+    for (size_t i = 0; i < idp->trust.nkeys; i++) {
+        const struct saml_key *key = &idp->trust.keys[i];
+
+        if (key->not_after != 0 && key->not_after < clock_now())
+            conf_problem(p, CONF_WARNING, where, "certificate '%s' has expired; its key still counts, as it is pinned",
+                         key->subject);
+    }
     buf_free(&content);
 }
 

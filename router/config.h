@@ -54,6 +54,7 @@ struct config {
     const char *tls_cert, *tls_key; /* both or none */
     struct conf_netblocks trusted_proxies;
     int64_t session_idle, session_max; /* seconds */
+    int64_t events_keep;               /* seconds */
     int64_t max_connections, max_connections_per_address;
     int64_t loops; /* event loops; 0: one per core */
     const struct conf_node *idps_node, *apps_node;

@@ -1,6 +1,7 @@
 /* dispatch.c - see dispatch.h. */
 #include "router/dispatch.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -35,6 +36,24 @@ static void log_exchange(const struct exchange *x)
              x->err.expected[0] ? x->err.expected : NULL);
 }
 
+/*
+ * What strangers can be refused for without having an account (a damaged message, a wrong form token) costs them
+ * nothing, so its events are bounded: a flood must not fill the disk. The log line is written in any case.
+ */
+#define STRANGER_EVENTS_PER_SECOND 100
+
+static bool flooded(const struct exchange *x)
+{
+    static _Atomic int64_t second;
+    static _Atomic unsigned count;
+
+    if (x->err.code == ERR_NONE || err_class_of(x->err.code) != ERR_CLASS_PEER)
+        return false;
+    if (atomic_exchange(&second, x->now) != x->now)
+        atomic_store(&count, 0);
+    return atomic_fetch_add(&count, 1) >= STRANGER_EVENTS_PER_SECOND;
+}
+
 /* Whatever a person was refused for has its event under the number they were shown. */
 static void record(struct exchange *x)
 {
@@ -46,7 +65,7 @@ static void record(struct exchange *x)
     if (!x->event)
         return;
     log_exchange(x);
-    if (x->event_stored && x->err.code == ERR_NONE)
+    if ((x->event_stored && x->err.code == ERR_NONE) || flooded(x))
         return;
     ev = arena_alloc(&x->arena, sizeof *ev);
     if (!ev)
@@ -75,7 +94,10 @@ static void run_handler(struct job *job)
 static void free_job(struct exchange_job *j)
 {
     buf_free(&j->x.reply_body);
-    arena_free(&j->x.arena);
+    if (j->route->pool == POOL_HASH) /* the form with the password is in it */
+        arena_free_secret(&j->x.arena);
+    else
+        arena_free(&j->x.arena);
     free(j);
 }
 

@@ -24,8 +24,7 @@
 #define SESSION_TOKENS_MAX 200000
 #define DRAIN_MS 10000
 #define TICK_MS 500
-#define FLUSH_TICKS 120       /* every minute */
-#define EVENTS_KEPT_SECONDS 0 /* all */
+#define FLUSH_TICKS 120 /* every minute */
 
 enum { TAG_MAIN = 0, TAG_AUTH = 1 };
 
@@ -47,7 +46,7 @@ struct daemon {
     struct ssl_ctx_st *tls;
     struct jobs_pool *store_pool, *hash_pool;
     struct jobs_reply *reply; /* of the main loop: housekeeping */
-    struct event *signals[2], *tick;
+    struct event *signals[3], *tick;
     struct loop loops[LOOPS_MAX];
     size_t nloops;
     int64_t changes;
@@ -182,7 +181,7 @@ static void housekeeping_run(struct job *job)
     }
     if (h->flush && e.code == ERR_NONE) {
         if (session_table_flush(r->sessions, r->store, false, &e) == 0)
-            (void)store_purge(r->store, clock_now(), EVENTS_KEPT_SECONDS, &gone, &e);
+            (void)store_purge(r->store, clock_now(), r->config->events_keep, &gone, &e);
     }
     if (e.code != ERR_NONE)
         log_err(LOG_LEVEL_WARNING, "housekeeping", &e);
@@ -227,6 +226,11 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
     struct daemon *d = arg;
 
     (void)what;
+    if (sig == SIGHUP) { /* its default would end the daemon, which nobody means who sends it */
+        log_line(LOG_LEVEL_WARNING, "reload", "message",
+                 "reading the configuration again is not built yet; restart instead");
+        return;
+    }
     log_line(LOG_LEVEL_INFO, "stopping", "signal", sig == SIGTERM ? "SIGTERM" : "SIGINT");
     (void)event_base_loopbreak(d->base);
 }
@@ -320,9 +324,9 @@ static int start_listening(struct daemon *d, struct err *e)
 static int start_events(struct daemon *d, struct err *e)
 {
     const struct timeval every = {.tv_usec = TICK_MS * 1000};
-    const int signals[] = {SIGTERM, SIGINT};
+    const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         d->signals[i] = evsignal_new(d->base, signals[i], on_signal, d);
         if (!d->signals[i] || event_add(d->signals[i], NULL) != 0)
             return err_set(e, ERR_INTERNAL, "signal handler");
@@ -375,7 +379,7 @@ static void stop(struct daemon *d)
     keyring_free(d->router.keys);
     http_conn_limit_free(d->limit);
     http_tls_free(d->tls);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         if (d->signals[i])
             event_free(d->signals[i]);
     }

@@ -148,6 +148,26 @@ static void conn_abort(struct conn *c)
     conn_doom(c);
 }
 
+/*
+ * While a request is being answered, what follows it is read only up to INPUT_MAX. (Not by a watermark: over it,
+ * libevent 2.1 calls back again and again as long as nothing is taken.)
+ */
+static void reading_pause(struct conn *c)
+{
+    if (c->phase > PHASE_BODY && c->phase != PHASE_LINGER &&
+        evbuffer_get_length(bufferevent_get_input(c->bev)) >= INPUT_MAX) {
+        (void)bufferevent_disable(c->bev, EV_READ);
+        c->paused = true;
+    }
+}
+
+static void reading_resume(struct conn *c)
+{
+    if (c->paused && bufferevent_enable(c->bev, EV_READ) != 0)
+        conn_doom(c);
+    c->paused = false;
+}
+
 static void discard_input(struct conn *c)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
@@ -171,6 +191,7 @@ static void conn_shutdown(struct conn *c)
     tls_goodbye(c);
     (void)shutdown(bufferevent_getfd(c->bev), SHUT_WR);
     conn_phase(c, PHASE_LINGER);
+    reading_resume(c);
     discard_input(c);
 }
 
@@ -214,10 +235,12 @@ void conn_send(struct conn *c, struct slice head, struct slice body)
 
 static void conn_written(struct conn *c)
 {
-    if (c->close_after || c->server->draining)
+    if (c->close_after || c->server->draining) {
         conn_shutdown(c);
-    else
+    } else {
         conn_phase(c, PHASE_IDLE);
+        reading_resume(c);
+    }
 }
 
 void conn_answered(struct conn *c)
@@ -357,6 +380,7 @@ static void conn_process(struct conn *c)
     c->processing = false;
     if (!c->doomed && c->phase == PHASE_LINGER)
         discard_input(c);
+    reading_pause(c);
 }
 
 /* --- libevent's callbacks ----------------------------------------------------------------------------------------- */
@@ -537,7 +561,6 @@ void conn_open(struct http_server *s, int fd, uint32_t tag)
     counter_add(&s->active, 1);
     conn_enter(c);
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
-    bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
     conn_phase(c, PHASE_IDLE);
     /* writing is enabled as it is; to say so would poll for it once */
     if (evtimer_assign(&c->timer, s->base, on_timer, c) != 0 || bufferevent_enable(c->bev, EV_READ) != 0)

@@ -63,6 +63,7 @@ struct conn {
     uint8_t phase;    /* enum phase */
     uint8_t busy;     /* entry points on the stack */
     bool processing;  /* conn_process() is on the stack and goes on by itself */
+    bool paused;      /* reading is, as enough is read ahead */
     bool close_after; /* no request after this one */
     bool linger;      /* unread input may exist: closing at once would destroy the answer on its way */
     bool handshake;   /* TLS not established yet */

@@ -44,6 +44,9 @@ hasnt "no inline style" "$E2E_DIR/page" 'style='
 config taken "127.0.0.1:$USHER_PORT"
 fails "a port that is taken" listen-failed taken
 first=$USHER_PID
+kill -HUP "$first"
+wait_for "SIGHUP" grep -q 'restart instead' "$E2E_DIR/usher.log"
+is "SIGHUP does not end it" "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$USHER_PORT/healthz")" 200
 kill -TERM "$first"
 rc=0
 wait "$first" || rc=$?

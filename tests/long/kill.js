@@ -267,13 +267,14 @@ const limit = async (n, list, fn) => {
 
 async function main() {
 	console.log(`# USHER_KILLS=${kills} USHER_SEED=${seed}`);
-	await test(`${kills} kills, and every start after one came up by itself`, async () => {
+	const cameUp = await test(`${kills} kills, and every start after one came up by itself`, async () => {
 		await everyone();
 		assert.strictEqual(daemon.starts, kills + 1);
 	});
+	if (!cameUp) throw new Error('the rest needs a running usher');
 	await test('the kills met logins under way', () => {
 		assert.ok(count.inLogin >= kills / 4, `${count.inLogin} of ${kills}`);
-		assert.ok(answered.length >= 2 * kills, `${answered.length} logins`);
+		assert.ok(answered.length >= kills, `${answered.length} logins`);
 		assert.ok(answered.some((l) => l.door === 'password'));
 		assert.ok(count.cut > 0);
 	});
@@ -331,7 +332,11 @@ async function main() {
 	done();
 }
 
-main().catch((error) => {
-	console.log(`Bail out! ${error.stack}`);
-	process.exitCode = 1;
-}).finally(() => daemon.child && daemon.child.kill('SIGKILL'));
+function bail(error) {
+	console.log(`Bail out! ${error.stack || error}`);
+	if (daemon.child) daemon.child.kill('SIGKILL');
+	process.exit(1); // clients that wait for a usher that does not come would wait for ever
+}
+
+setTimeout(bail, 120000 + 3000 * kills, 'not done in time').unref();
+main().catch(bail);

@@ -146,7 +146,8 @@ static void arena_stops_at_its_maximum(void **state)
     assert_non_null(arena_alloc(&a, 9000));
     assert_null(arena_alloc(&a, 2000));
     assert_null(arena_array(&a, SIZE_MAX / 2, 4));
-    arena_free(&a);
+    arena_free_secret(&a);
+    assert_int_equal(a.used, 0);
     assert_non_null(arena_alloc(&a, 9000));
     arena_free(&a);
 }

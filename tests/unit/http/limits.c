@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "router/http/conn.h"
+
 /* All deadlines far away but for the one under test. */
 static void start(struct rig *r, void (*change)(struct http_server_options *o))
 {
@@ -244,29 +246,40 @@ static void a_slow_reader_is_cut(void **state)
     rig_stop(&r);
 }
 
-/* While a request is being answered, little of what follows it is read. */
+static void many_requests(struct http_server_options *o)
+{
+    o->requests_per_conn = 1000000;
+}
+
+/* While a request is being answered, little of what follows it is read, and the loop does not spin over it; afterwards
+ * all of it is answered. */
 static void reading_ahead_is_bounded(void **state)
 {
-    static const size_t much = 1 << 20;
+    static const char request[] = "GET /query? HTTP/1.1\r\n" HOST "\r\n",
+                      last[] = "GET /query?last HTTP/1.1\r\n" HOST "\r\n";
+    static const size_t n = 25000, much = n * (sizeof request - 1);
     struct rig r = {0};
     struct client c;
     size_t left;
     int fds[2];
 
     (void)state;
-    start(&r, unchanged);
+    start(&r, many_requests);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     http_server_adopt(r.server, fds[0], 0);
     client_open_fd(&r, &c, fds[1]);
     client_send(&c, "GET /later HTTP/1.1\r\n" HOST "\r\n");
     rig_wait(&r, r.n_handles == 1);
-    assert_int_equal(bufferevent_write(c.bev, big_body().p, much), 0);
+    for (size_t i = 0; i < n; i++)
+        client_send(&c, request);
+    client_send(&c, last);
     for (int i = 0; i < 1000; i++)
         assert_int_not_equal(event_base_loop(r.base, EVLOOP_NONBLOCK), -1);
     left = evbuffer_get_length(bufferevent_get_output(c.bev));
-    if (left <= much / 4)
-        fail_msg("only %zu bytes left", left); /* the rest is in the socket's own buffer */
-    assert_non_null(http_request_by_handle(r.server, r.handles[0]));
+    assert_true(left > much / 4); /* the rest is in the socket's own buffer */
+    http_respond(http_request_by_handle(r.server, r.handles[0]), 200, NULL, 0, SLICE("first"));
+    rig_wait(&r, c.in.len > 4 && strcmp(c.in.data + c.in.len - 4, "last") == 0);
+    assert_int_equal(r.handled, n + 2);
     client_close(&c);
     rig_stop(&r);
 }
@@ -360,6 +373,45 @@ static void addresses_are_capped(void **state)
     }
     assert_err(http_conn_limit_new(0, 1, NULL, 0, &r.limit, &e), &e, "internal-error");
     http_conn_limit_free(NULL);
+}
+
+static void addresses_are_told_apart(void **state)
+{
+    struct netaddr six = {.family = 6, .addr = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 1}}, neighbour = six, other = six;
+    struct netaddr four = {.family = 4, .addr = {192, 0, 2, 0}}, local = {0};
+    struct http_conn_limit *l = NULL;
+    struct err e = ERR_INIT;
+
+    (void)state;
+    assert_ok(secret_init(&e), &e);
+    assert_ok(http_conn_limit_new(4, 1, NULL, 0, &l, &e), &e);
+    neighbour.addr[15] = 9; /* the same /64: one client may have all of it */
+    other.addr[7] = 2;
+    assert_int_equal(http_conn_limit_take(l, &six), HTTP_LIMIT_OK);
+    assert_int_equal(http_conn_limit_take(l, &neighbour), HTTP_LIMIT_ADDRESS);
+    assert_int_equal(http_conn_limit_take(l, &other), HTTP_LIMIT_OK);
+    assert_int_equal(http_conn_limit_take(l, &local), HTTP_LIMIT_OK);
+    assert_int_equal(http_conn_limit_take(l, &local), HTTP_LIMIT_OK); /* a Unix socket has no address */
+    assert_int_equal(http_conn_limit_take(l, &local), HTTP_LIMIT_TOTAL);
+    http_conn_limit_give(l, &neighbour);
+    assert_int_equal(http_conn_limit_take(l, &six), HTTP_LIMIT_OK);
+    http_conn_limit_give(l, &six);
+    http_conn_limit_give(l, &other);
+    http_conn_limit_give(l, &local);
+    http_conn_limit_give(l, &local);
+    /* far more addresses than entries, one after the other and four at a time */
+    for (unsigned i = 0; i < 1000; i++) {
+        memcpy(four.addr, &i, sizeof i);
+        assert_int_equal(http_conn_limit_take(l, &four), HTTP_LIMIT_OK);
+        if (i >= 3) {
+            unsigned k = i - 3;
+
+            memcpy(four.addr, &k, sizeof k);
+            http_conn_limit_give(l, &four);
+        }
+    }
+    assert_int_equal(http_conn_limit_total(l), 3);
+    http_conn_limit_free(l);
 }
 
 /* Descriptors run out: no spinning, waiting clients are told, accepting resumes. */
@@ -610,6 +662,7 @@ int main(void)
         cmocka_unit_test(half_closed_clients_are_answered),
         cmocka_unit_test(connections_are_capped),
         cmocka_unit_test(addresses_are_capped),
+        cmocka_unit_test(addresses_are_told_apart),
         cmocka_unit_test(descriptors_run_out),
         cmocka_unit_test(unix_sockets),
         cmocka_unit_test(listening_can_fail),

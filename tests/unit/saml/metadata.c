@@ -81,7 +81,8 @@ static int tear_down(void **state)
     "Location=\"https://idp.example.com/sso\"/>"
 
 /* Reads `format`, in which each %s is one certificate. */
-static int read_md(struct saml_trust *t, const char *entity, struct err *e, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static int read_md(struct saml_trust *t, const char *entity, struct err *e,
+                                                         const char *format, ...)
 {
     va_list ap;
     char *xml = NULL;

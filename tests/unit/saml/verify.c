@@ -1,6 +1,5 @@
 /*
- * Unit tests of saml/verify.h: what verifies, and every refusal with a signature that is genuine where the trick needs
- * one. See sign.h for how the documents are made.
+ * Unit tests of saml/verify.h: what verifies, and every refusal, with a genuine signature where the trick needs one.
  */
 #include "tests/unit/unit.h"
 
