@@ -63,7 +63,7 @@ struct policy_domain {
     /* compiled */
     const char *name;
     const char *where;
-    const struct conf_node *node; /* while reading only */
+    bool unsound; /* it has errors: nothing is concluded from it */
 };
 
 /* A door as rules and `default` name it. Only SSO has an idp; NULL: the IdP of the address's domain. */
@@ -89,6 +89,7 @@ struct policy_rule {
     size_t npatterns;
     const char *where;
     const struct conf_node *node; /* while reading only */
+    bool unsound;                 /* as for domains */
 };
 
 struct policy_speaker {
@@ -131,7 +132,7 @@ void policy_trace_condition(struct policy_tracer *t, struct policy_step *step, s
 const char *policy_trace_strings(struct policy_tracer *t, const struct conf_strings *v);
 const char *policy_trace_networks(struct policy_tracer *t, const struct conf_netblocks *v);
 
-/* lint.c: what only the whole shows. */
+/* lint.c: what only the whole shows. Also asked about a policy with errors, so that all are reported together. */
 void policy_check(const struct policy *p, struct conf_problems *problems);
 
 /* options.c */

@@ -57,6 +57,8 @@ static void check_sso_domain(const struct policy *p, const struct policy_rule *r
     const struct policy_domain *d = policy_domain_find(p, domain, NULL);
     const char *idp = rule->target.idp ? rule->target.idp : d ? d->idp : p->fallback.idp;
 
+    if (d && d->unsound)
+        return;
     if (!idp)
         conf_problem(problems, CONF_ERROR, where, "%s has no identity provider; write door: sso IDP", domain);
     else if (!policy_idp_speaks(p, idp, domain, NULL))
@@ -189,8 +191,8 @@ static void check_reached(const struct policy *p, size_t n, struct conf_problems
     for (size_t i = 0; i < n; i++) {
         const struct policy_rule *before = &p->rules[i];
 
-        if (!covers_email(before, rule) || !covers_domain(before, rule) || !covers_group(before, rule) ||
-            !covers_network(before, rule))
+        if (before->unsound || !covers_email(before, rule) || !covers_domain(before, rule) ||
+            !covers_group(before, rule) || !covers_network(before, rule))
             continue;
         conf_problem(problems, CONF_WARNING, rule->node, "rule '%s' is never reached: rule '%s' (%s) matches before it",
                      rule->name, before->name, before->where);
@@ -256,7 +258,7 @@ static void check_grant(const struct policy *p, const struct policy_grant *g, st
     if (!d)
         conf_problem(problems, CONF_WARNING, g->node, "%s has no entry in domains; is the grant for %s spelled right?",
                      name, g->account);
-    else if (g->kind == GRANT_FALLBACK && d->sso != SSO_REQUIRED)
+    else if (g->kind == GRANT_FALLBACK && d->sso != SSO_REQUIRED && !d->unsound)
         conf_problem(problems, CONF_WARNING, g->node,
                      "the grant for %s has no effect: everybody in %s may use a password (sso: %s)", g->account, name,
                      d->sso == SSO_OFF ? "off" : "optional");
@@ -266,8 +268,10 @@ static void check_grant(const struct policy *p, const struct policy_grant *g, st
 
 void policy_check(const struct policy *p, struct conf_problems *problems)
 {
-    for (size_t i = 0; i < p->nrules; i++)
-        check_rule(p, i, problems);
+    for (size_t i = 0; i < p->nrules; i++) {
+        if (!p->rules[i].unsound)
+            check_rule(p, i, problems);
+    }
     for (size_t i = 0; i < p->grants->n; i++)
         check_grant(p, p->grants->all[i], problems);
 }

@@ -155,6 +155,7 @@ static int read_domain(const struct reader *r, const struct conf_node *key, cons
     struct policy *p = r->p;
     struct policy_domain *d = &p->domains[p->ndomains];
     const struct policy_domain *before;
+    size_t errors = conf_errors(r->problems);
     char name[DOMAIN_MAX + 1];
     struct err e = ERR_INIT;
 
@@ -170,11 +171,11 @@ static int read_domain(const struct reader *r, const struct conf_node *key, cons
     }
     d->name = keep(r, name);
     d->where = keep(r, conf_where(key));
-    d->node = n;
     if (!d->name || !d->where)
         return out_of_memory(r);
     if (conf_read_map(n, &policy_tables[POLICY_TABLE_DOMAIN], d, &p->arena, r->problems))
         check_domain(r, d, n);
+    d->unsound = conf_errors(r->problems) > errors;
     p->ndomains++;
     return add_once(r, &p->domain_index, d->name, d);
 }
@@ -332,27 +333,36 @@ static int read_when(const struct reader *r, struct policy_rule *rule)
     return read_emails(r, rule);
 }
 
+static void check_name(const struct reader *r, const struct policy_rule *rule)
+{
+    for (const struct policy_rule *other = r->p->rules; other < rule; other++) {
+        if (other->name && strcmp(other->name, rule->name) == 0)
+            conf_problem(r->problems, CONF_ERROR, conf_get(rule->node, "name"), "rule '%s' is there already (%s)",
+                         rule->name, other->where);
+    }
+}
+
 static int read_rule(const struct reader *r, const struct conf_node *n)
 {
-    struct policy *p = r->p;
-    struct policy_rule *rule = &p->rules[p->nrules];
+    size_t errors = conf_errors(r->problems);
+    struct policy_rule *rule = &r->p->rules[r->p->nrules];
+    int rc = 0;
 
     *rule = (struct policy_rule){.node = n, .where = keep(r, conf_where(n))};
     if (!rule->where)
         return out_of_memory(r);
-    p->nrules++; /* so that it is freed, whatever comes */
-    if (!conf_read_map(n, &policy_tables[POLICY_TABLE_RULE], rule, &p->arena, r->problems))
-        return 0;
-    for (size_t i = 0; i + 1 < p->nrules; i++) {
-        if (p->rules[i].name && strcmp(p->rules[i].name, rule->name) == 0)
-            conf_problem(r->problems, CONF_ERROR, conf_get(n, "name"), "rule '%s' is there already (%s)", rule->name,
-                         p->rules[i].where);
+    r->p->nrules++; /* so that it is freed, whatever comes */
+    if (conf_read_map(n, &policy_tables[POLICY_TABLE_RULE], rule, &r->p->arena, r->problems)) {
+        check_name(r, rule);
+        if (rule->door_text)
+            read_target(r, rule->door_text, conf_get(n, "door"), &rule->target);
+        else
+            conf_problem(r->problems, CONF_ERROR, n, "rule '%s' has no door: deny, password, sso, or sso IDP",
+                         rule->name);
+        rc = read_when(r, rule);
     }
-    if (rule->door_text)
-        read_target(r, rule->door_text, conf_get(n, "door"), &rule->target);
-    else
-        conf_problem(r->problems, CONF_ERROR, n, "rule '%s' has no door: deny, password, sso, or sso IDP", rule->name);
-    return read_when(r, rule);
+    rule->unsound = conf_errors(r->problems) > errors;
+    return rc;
 }
 
 static int read_rules(const struct reader *r)
@@ -385,8 +395,6 @@ static int read_rules(const struct reader *r)
 /* The nodes are the document's; nothing may reach for them once it is gone. */
 static void forget_nodes(struct policy *p)
 {
-    for (size_t i = 0; i < p->ndomains; i++)
-        p->domains[i].node = NULL;
     for (size_t i = 0; i < p->nrules; i++)
         p->rules[i].node = p->rules[i].when_node = NULL;
 }
@@ -408,8 +416,7 @@ struct policy *policy_read(const struct conf_node *root, const struct policy_idp
         (void)out_of_memory(&r);
     else if (read_idps(&r, idps, nidps) == 0 && read_domains(&r) == 0 && read_grants(&r) == 0 && read_rules(&r) == 0) {
         read_default(&r);
-        if (conf_errors(problems) == errors)
-            policy_check(p, problems);
+        policy_check(p, problems);
         if (conf_errors(problems) == errors) {
             forget_nodes(p);
             return p;

@@ -50,14 +50,22 @@ static const char *form_token(struct exchange *x, struct slice cookie)
     return copy ? copy : "";
 }
 
+static bool is_form_cookie(const struct http_cookie *c)
+{
+    return slice_starts(c->name, SLICE(COOKIE_FORM)) && c->value.n >= FORM_COOKIE_BYTES;
+}
+
 const char *flow_form_token(struct exchange *x)
 {
-    struct slice cookie = http_cookie_get(&x->cookies, COOKIE_FORM);
-    unsigned char random[FORM_COOKIE_BYTES];
+    unsigned char random[FORM_COOKIE_BYTES], name_random[4];
+    char name[sizeof COOKIE_FORM + 2 * sizeof name_random] = COOKIE_FORM;
+    struct slice cookie;
     struct buf text;
 
-    if (cookie.p && cookie.n >= FORM_COOKIE_BYTES)
-        return form_token(x, cookie);
+    for (size_t i = 0; i < x->cookies.n; i++) {
+        if (is_form_cookie(&x->cookies.v[i]))
+            return form_token(x, x->cookies.v[i].value);
+    }
     buf_init(&text, 64);
     secret_random(random, sizeof random);
     base64url_encode(&text, random, sizeof random);
@@ -65,21 +73,25 @@ const char *flow_form_token(struct exchange *x)
     buf_free(&text);
     if (!cookie.p)
         return "";
-    reply_cookie(x, COOKIE_FORM, cookie.p, HTTP_SAME_SITE_LAX, HTTP_COOKIE_SESSION);
+    secret_random(name_random, sizeof name_random);
+    hex_encode(name + sizeof COOKIE_FORM - 1, name_random, sizeof name_random);
+    reply_cookie(x, name, cookie.p, HTTP_SAME_SITE_LAX, HTTP_COOKIE_SESSION);
     return form_token(x, cookie);
 }
 
 static bool form_token_fits(struct exchange *x, struct slice token)
 {
-    struct slice cookie = http_cookie_get(&x->cookies, COOKIE_FORM);
     struct err e = ERR_INIT;
     struct buf tag;
-    bool ok;
+    bool whole, ok = false;
 
     buf_init(&tag, 64);
-    ok = cookie.p && cookie.n >= FORM_COOKIE_BYTES && token.p && base64url_decode(token, &tag, &e) == 0 &&
-         tag.len == KEYRING_TAG_BYTES &&
-         keyring_tag_ok(x->router->keys, "form", cookie, (const unsigned char *)tag.data);
+    whole = token.p && base64url_decode(token, &tag, &e) == 0 && tag.len == KEYRING_TAG_BYTES;
+    for (size_t i = 0; whole && !ok && i < x->cookies.n; i++) {
+        const struct http_cookie *c = &x->cookies.v[i];
+
+        ok = is_form_cookie(c) && keyring_tag_ok(x->router->keys, "form", c->value, (const unsigned char *)tag.data);
+    }
     buf_free(&tag);
     return ok;
 }
@@ -167,7 +179,7 @@ static int count_round(struct exchange *x, const struct target *t)
     return r;
 }
 
-/* https://APP/.usher/land?t=...&rd=PATH */
+/* https://APP/.usher/land?t=...&n=...&rd=PATH; n finds the nonce's cookie */
 static const char *landing_url(struct exchange *x, const struct session_view *who, const struct target *t)
 {
     struct buf url;
@@ -176,7 +188,7 @@ static const char *landing_url(struct exchange *x, const struct session_view *wh
     buf_init(&url, 8192);
     buf_printf(&url, "%s://%s/.usher/land?t=", x->router->config->public_parsed.https ? "https" : "http", t->app);
     if (landing_issue(x->router->keys, who->id, t->app, slice_of(t->challenge), x->now, &url, &x->err) == 0) {
-        buf_add_str(&url, "&rd=");
+        buf_printf(&url, "&n=%.*s&rd=", NONCE_HANDLE_CHARS, t->challenge);
         percent_encode(&url, slice_of(t->path));
         if (!buf_failed(&url))
             copy = arena_strdup(&x->arena, buf_cstr(&url));

@@ -4,8 +4,12 @@
  */
 #include "router/handlers.h"
 
+#include <stdio.h>
+
 #include "base/encode.h"
 #include "router/pages.h"
+
+#define NONCE_NAME_SIZE (sizeof COOKIE_NONCE + NONCE_HANDLE_CHARS)
 
 /* The `rd` parameter: where on this application to go. "/" if there is none. */
 static const char *return_path(struct exchange *x, const struct form *query)
@@ -34,14 +38,50 @@ static const char *start_url(struct exchange *x, const char *path)
     return copy;
 }
 
+/* The name of the cookie that holds the nonce behind a challenge; `handle` is the challenge or its beginning. */
+static void nonce_cookie_name(struct slice handle, char dst[NONCE_NAME_SIZE])
+{
+    (void)snprintf(dst, NONCE_NAME_SIZE, COOKIE_NONCE "%.*s", NONCE_HANDLE_CHARS,
+                   handle.n >= NONCE_HANDLE_CHARS ? handle.p : "");
+}
+
+/* The challenge of a nonce that this browser holds, so that later tabs need no cookie more. False if it holds none. */
+static bool nonce_held(const struct exchange *x, char challenge[LANDING_CHALLENGE_SIZE])
+{
+    char name[NONCE_NAME_SIZE];
+
+    for (size_t i = 0; i < x->cookies.n; i++) {
+        const struct http_cookie *c = &x->cookies.v[i];
+
+        if (!slice_starts(c->name, SLICE(COOKIE_NONCE)) || landing_challenge(c->value, challenge) != 0)
+            continue;
+        nonce_cookie_name(slice_of(challenge), name);
+        if (slice_is(c->name, name))
+            return true;
+    }
+    return false;
+}
+
+/* Spent. Tabs that are still on their way find the session that is there now, and applications see few cookies. */
+static void drop_nonces(struct exchange *x)
+{
+    for (size_t i = 0; i < x->cookies.n && x->nheaders < REPLY_HEADERS_MAX / 2; i++) {
+        struct slice name = x->cookies.v[i].name;
+        const char *copy = slice_starts(name, SLICE(COOKIE_NONCE)) ? arena_strndup(&x->arena, name.p, name.n) : NULL;
+
+        if (copy)
+            reply_cookie_delete(x, copy, HTTP_SAME_SITE_LAX);
+    }
+}
+
 void handle_start(struct exchange *x)
 {
     struct form query;
     struct session_view who;
     struct target t = {.made = x->now, .app = x->app->host};
     char nonce[LANDING_NONCE_SIZE], challenge[LANDING_CHALLENGE_SIZE];
+    char name[NONCE_NAME_SIZE];
     const char *sealed;
-    struct slice old = http_cookie_get(&x->cookies, COOKIE_NONCE);
 
     if (form_parse(x->query, &x->arena, &query, &x->err) != 0 || !(t.path = return_path(x, &query))) {
         flow_refuse(x, "start.refused");
@@ -51,10 +91,10 @@ void handle_start(struct exchange *x)
         reply_redirect(x, t.path);
         return;
     }
-    /* one nonce per browser, so that several tabs can be on their way at once */
-    if (!old.p || landing_challenge(old, challenge) != 0) {
+    if (!nonce_held(x, challenge)) {
         landing_start(nonce, challenge);
-        reply_cookie(x, COOKIE_NONCE, nonce, HTTP_SAME_SITE_LAX, TARGET_SECONDS);
+        nonce_cookie_name(slice_of(challenge), name);
+        reply_cookie(x, name, nonce, HTTP_SAME_SITE_LAX, TARGET_SECONDS);
     }
     t.challenge = challenge;
     sealed = flow_seal_target(x, &t);
@@ -65,16 +105,18 @@ void handle_land(struct exchange *x)
 {
     struct form query;
     struct session_view who;
-    char token[SESSION_TOKEN_SIZE];
+    char token[SESSION_TOKEN_SIZE], name[NONCE_NAME_SIZE];
     const char *path;
 
     if (form_parse(x->query, &x->arena, &query, &x->err) != 0 || !(path = return_path(x, &query))) {
         flow_refuse(x, "land.refused");
         return;
     }
+    nonce_cookie_name(form_get(&query, "n"), name);
     if (landing_redeem(x->router->keys, x->router->sessions, x->router->store, form_get(&query, "t"), x->app->host,
-                       http_cookie_get(&x->cookies, COOKIE_NONCE), x->now, token, &who, &x->err) == 0) {
+                       http_cookie_get(&x->cookies, name), x->now, token, &who, &x->err) == 0) {
         reply_cookie(x, COOKIE_SESSION, token, HTTP_SAME_SITE_LAX, HTTP_COOKIE_SESSION);
+        drop_nonces(x);
         secret_wipe(token, sizeof token);
         reply_redirect(x, path);
         return;

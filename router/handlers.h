@@ -11,10 +11,17 @@
 
 /* Cookies. __Host-: Secure, Path=/, no Domain; enforced by the browser. */
 #define COOKIE_SESSION "__Host-usher"
-#define COOKIE_FORM "__Host-usher-c"   /* random; form tokens are made from it */
-#define COOKIE_NONCE "__Host-usher-n"  /* on an application's host: accounts/landing.h */
 #define COOKIE_DEVICE "__Host-usher-d" /* sealed: this device signed in by password to this account */
 #define COOKIE_LOOP "__Host-usher-l"   /* sealed: rounds to the same target */
+/*
+ * Prefixes: two tabs that start at the same moment get two answers, and of two cookies of one name the browser keeps
+ * the later only, which would strand the other tab. So each answer sets a name of its own, and only if there is none
+ * yet.
+ */
+#define COOKIE_FORM "__Host-usher-c-"  /* random; form tokens are made from it */
+#define COOKIE_NONCE "__Host-usher-n-" /* on an application's host, and the challenge's beginning: accounts/landing.h \
+                                        */
+#define NONCE_HANDLE_CHARS 8           /* so much of the challenge; it finds the cookie and proves nothing */
 
 /* h_login.c: the login host */
 void handle_home(struct exchange *x);
@@ -40,7 +47,7 @@ void handle_css(struct exchange *x);
 const char *flow_login_host(const struct router *r);
 /* The living session of this browser on `host`; false (and x->err untouched) if there is none. */
 bool flow_session(struct exchange *x, const char *host, struct session_view *ret);
-/* A form token for this browser; sets COOKIE_FORM if it has none. "" if memory is out. */
+/* A form token for this browser; sets a COOKIE_FORM if it has none. "" if memory is out. */
 const char *flow_form_token(struct exchange *x);
 /*
  * Reads the body as a form and checks that it was sent from our page: Origin and Sec-Fetch-Site if present, and the

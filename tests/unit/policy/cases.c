@@ -368,6 +368,7 @@ int main(void)
     struct CMUnitTest tests[256] = {0};
     glob_t good, bad;
     size_t n = 0;
+    int failed;
 
     if (glob(CASES "/*.case", 0, NULL, &good) != 0 || glob(CASES "/bad/*.yaml", 0, NULL, &bad) != 0) {
         (void)fprintf(stderr, "no cases; run from the top of the source tree\n");
@@ -377,5 +378,8 @@ int main(void)
         tests[n++] = (struct CMUnitTest){good.gl_pathv[i], test_table, NULL, NULL, good.gl_pathv[i]};
     for (size_t i = 0; i < bad.gl_pathc && n < 256; i++)
         tests[n++] = (struct CMUnitTest){bad.gl_pathv[i], test_bad, NULL, NULL, bad.gl_pathv[i]};
-    return _cmocka_run_group_tests("policy/cases", tests, n, NULL, NULL);
+    failed = _cmocka_run_group_tests("policy/cases", tests, n, NULL, NULL);
+    globfree(&good);
+    globfree(&bad);
+    return failed;
 }
