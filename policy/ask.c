@@ -117,10 +117,9 @@ static void narrow(struct walk *w, const struct policy_rule *rule, const struct 
 {
     unsigned opens = policy_rule_opens(rule);
 
-    if (!w->maybe || (opens == OPEN_NONE && !w->maybe_deny))
+    if (!w->maybe || (opens == OPEN_NONE && policy_rule_opens(w->maybe) != OPEN_NONE))
         w->maybe = rule;
     w->mask &= opens;
-    w->maybe_deny |= opens == OPEN_NONE;
     if (opens == OPEN_SSO) {
         const char *idp = policy_rule_idp(rule, f);
 

@@ -30,7 +30,6 @@ struct walk {
     const struct policy_rule *maybe; /* one that may match before that: the first that denies, else the first */
     unsigned mask;                   /* what all that may match leave open */
     const char *mask_idp;            /* with OPEN_SSO in mask: the only IdP; NULL: any */
-    bool maybe_deny;                 /* one of them denies */
 };
 
 struct facts {

@@ -169,10 +169,8 @@ static int refuse(const struct ask *q, const struct facts *f, const struct stand
 {
     const char *who = q->r->email->key, *used = policy_door_name(q->r->door_used);
     char room[128], by[GRANT_WHERE_SIZE];
-    bool rule_denies =
-        s->by == STEP_RULE && (s->narrowed ? f->walk.maybe_deny : policy_rule_opens(s->rule) == OPEN_NONE);
 
-    if (rule_denies)
+    if (s->by == STEP_RULE && policy_rule_opens(s->rule) == OPEN_NONE)
         return err_set(e, ERR_DENIED_RULE, "rule '%s' (%s) denies %s%s", s->rule->name, s->rule->where, who,
                        s->narrowed ? ": not all that it asks is known, and it may match" : "");
     if (f->ex.outside && !q->routing && q->r->door_used == DOOR_SSO)

@@ -67,15 +67,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char *const domains[] = {"contoso.com"};
     static const struct policy_idp idp = {"entra", domains, 1};
     static struct policy *p;
-    static struct conf_doc *doc;
-    static struct conf_problems *problems;
     struct slice rest = slice_make(data, size), line, part;
 
     if (!p) {
-        problems = conf_problems_new();
-        doc = conf_parse("f", SLICE(conf), problems);
+        struct conf_problems *problems = conf_problems_new();
+        struct conf_doc *doc = conf_parse("f", SLICE(conf), problems);
+
         p = policy_read(conf_root(doc), &idp, 1, problems);
         check(p != NULL);
+        conf_free(doc);
+        conf_problems_free(problems);
     }
     while (slice_split(&rest, '\n', &line)) {
         char field[FIELDS][128] = {{0}};

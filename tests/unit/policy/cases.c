@@ -315,7 +315,7 @@ static bool is_found(const char *found, const char *expect)
 {
     char where[32], level[16];
     const char *what = strstr(expect, ": ");
-    int line;
+    int line = 0;
 
     if (!what || sscanf(expect, "%d %15[a-z]", &line, level) != 2)
         fail_msg("cannot be read: %s", expect);

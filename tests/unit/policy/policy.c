@@ -539,6 +539,7 @@ static void test_equal_work(void **state)
     /* slots: under two a lookup at half full, whatever the number of entries */
     assert_true(a.probes > 0 && b.probes > 0);
     assert_true(b.probes <= 2 * b.lookups);
+    assert_true(many->exact.n == 100000 && many->exact.capacity >= 2 * many->exact.n);
     assert_true(b.probes <= 2 * a.probes + 1000);
     print_message("# %zu lookups; slots looked at: %zu with 10 grants, %zu with 100000\n", a.lookups, a.probes,
                   b.probes);
