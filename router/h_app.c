@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "router/pages.h"
 
+#define NONCES_MAX 4
 #define NONCE_NAME_SIZE (sizeof COOKIE_NONCE + NONCE_HANDLE_CHARS)
 
 /* The `rd` parameter: where on this application to go. "/" if there is none. */
@@ -62,14 +63,18 @@ static bool nonce_held(const struct exchange *x, char challenge[LANDING_CHALLENG
     return false;
 }
 
-/* Spent. Tabs that are still on their way find the session that is there now, and applications see few cookies. */
-static void drop_nonces(struct exchange *x)
+/* Applications should see few cookies: of more than NONCES_MAX that tabs set at the same moment, `used` remains. */
+static void drop_nonces(struct exchange *x, const char *used)
 {
-    for (size_t i = 0; i < x->cookies.n && x->nheaders < REPLY_HEADERS_MAX / 2; i++) {
+    size_t held = 0;
+
+    for (size_t i = 0; i < x->cookies.n; i++)
+        held += slice_starts(x->cookies.v[i].name, SLICE(COOKIE_NONCE));
+    for (size_t i = 0; held > NONCES_MAX && i < x->cookies.n && x->nheaders < REPLY_HEADERS_MAX / 2; i++) {
         struct slice name = x->cookies.v[i].name;
         const char *copy = slice_starts(name, SLICE(COOKIE_NONCE)) ? arena_strndup(&x->arena, name.p, name.n) : NULL;
 
-        if (copy)
+        if (copy && strcmp(copy, used) != 0)
             reply_cookie_delete(x, copy, HTTP_SAME_SITE_LAX);
     }
 }
@@ -116,7 +121,7 @@ void handle_land(struct exchange *x)
     if (landing_redeem(x->router->keys, x->router->sessions, x->router->store, form_get(&query, "t"), x->app->host,
                        http_cookie_get(&x->cookies, name), x->now, token, &who, &x->err) == 0) {
         reply_cookie(x, COOKIE_SESSION, token, HTTP_SAME_SITE_LAX, HTTP_COOKIE_SESSION);
-        drop_nonces(x);
+        drop_nonces(x, name);
         secret_wipe(token, sizeof token);
         reply_redirect(x, path);
         return;

@@ -18,10 +18,11 @@
  * the later only, which would strand the other tab. So each answer sets a name of its own, and only if there is none
  * yet.
  */
-#define COOKIE_FORM "__Host-usher-c-"  /* random; form tokens are made from it */
-#define COOKIE_NONCE "__Host-usher-n-" /* on an application's host, and the challenge's beginning: accounts/landing.h \
-                                        */
-#define NONCE_HANDLE_CHARS 8           /* so much of the challenge; it finds the cookie and proves nothing */
+#define COOKIE_FORM "__Host-usher-c-" /* random; form tokens are made from it */
+#define COOKIE_NONCE                                                                                        \
+    "__Host-usher-n-"        /* on an application's host, and the challenge's beginning: accounts/landing.h \
+                              */
+#define NONCE_HANDLE_CHARS 8 /* so much of the challenge; it finds the cookie and proves nothing */
 
 /* h_login.c: the login host */
 void handle_home(struct exchange *x);

@@ -22,6 +22,7 @@
 #define STORE_QUEUE 1024
 #define HASH_QUEUE 64
 #define SESSION_TOKENS_MAX 200000
+#define BODY_BYTES_MAX ((size_t)64 << 20) /* of all requests in progress */
 #define DRAIN_MS 10000
 #define TICK_MS 500
 #define FLUSH_TICKS 120 /* every minute */
@@ -398,8 +399,8 @@ static int run(struct daemon *d, struct err *e)
         return err_set(e, ERR_INTERNAL, "event loop");
     if (c->tls_cert && http_tls_load(c->tls_cert, c->tls_key, &d->tls, e) != 0)
         return -1;
-    if (http_conn_limit_new((size_t)c->max_connections, (size_t)c->max_connections_per_address, c->trusted_proxies.v,
-                            c->trusted_proxies.n, &d->limit, e) != 0)
+    if (http_conn_limit_new((size_t)c->max_connections, (size_t)c->max_connections_per_address, BODY_BYTES_MAX,
+                            c->trusted_proxies.v, c->trusted_proxies.n, &d->limit, e) != 0)
         return -1;
     if (open_state(d, e) != 0 || start_pools(d, e) != 0 || start_loops(d, e) != 0 || start_events(d, e) != 0 ||
         start_listening(d, e) != 0)

@@ -17,6 +17,7 @@
 #include <openssl/err.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 
 #define INPUT_MAX 16384        /* read ahead while a request is in progress */
 #define DISCARD_MAX (4U << 20) /* from a refused client, before it is cut off */
@@ -92,6 +93,19 @@ void conn_report(struct conn *c, const char *event, const struct err *e)
                              });
 }
 
+/* Takes n bytes out of the input. libevent would leave them in freed memory, and they hold cookies and passwords. */
+static void input_drop(struct evbuffer *in, size_t n)
+{
+    size_t part;
+
+    while (n > 0 && (part = evbuffer_get_contiguous_space(in)) > 0) {
+        part = part < n ? part : n;
+        secret_wipe(evbuffer_pullup(in, (ssize_t)part), part);
+        (void)evbuffer_drain(in, part);
+        n -= part;
+    }
+}
+
 /* --- closing ------------------------------------------------------------------------------------------------------ */
 
 static void tls_goodbye(struct conn *c)
@@ -106,8 +120,11 @@ static void tls_goodbye(struct conn *c)
 static void exchange_end(struct conn *c)
 {
     c->server->slots[c->slot].generation = 0;
-    if (c->x)
-        server_exchange_give(c->server, c->x);
+    if (!c->x)
+        return;
+    if (c->server->o.conn)
+        http_conn_limit_body_give(c->server->o.conn, &c->x->body_reserved);
+    server_exchange_give(c->server, c->x);
     c->x = NULL;
 }
 
@@ -123,6 +140,7 @@ static void conn_free(struct conn *c)
     server_slot_give(s, c->slot);
     if (c->phase != PHASE_LINGER)
         tls_goodbye(c);
+    input_drop(bufferevent_get_input(c->bev), evbuffer_get_length(bufferevent_get_input(c->bev)));
     bufferevent_free(c->bev);
     if (c->in_limit)
         http_conn_limit_give(s->o.conn, &c->peer);
@@ -173,7 +191,7 @@ static void discard_input(struct conn *c)
     struct evbuffer *in = bufferevent_get_input(c->bev);
     size_t n = evbuffer_get_length(in);
 
-    (void)evbuffer_drain(in, n);
+    input_drop(in, n);
     if (n > DISCARD_MAX - c->discarded)
         conn_doom(c);
     else
@@ -257,42 +275,15 @@ void conn_answered(struct conn *c)
 
 /* --- requests ----------------------------------------------------------------------------------------------------- */
 
-static const struct {
-    enum err_code code;
-    enum http_refused reason;
-} reasons[] = {
-    {ERR_HTTP_SYNTAX, HTTP_REFUSED_SYNTAX},       {ERR_HTTP_EXPECT, HTTP_REFUSED_SYNTAX},
-    {ERR_HTTP_HEAD_SIZE, HTTP_REFUSED_HEAD_SIZE}, {ERR_HTTP_BODY_SIZE, HTTP_REFUSED_BODY_SIZE},
-    {ERR_HTTP_METHOD, HTTP_REFUSED_METHOD},       {ERR_HTTP_UNSUPPORTED, HTTP_REFUSED_UNSUPPORTED},
-    {ERR_HTTP_VERSION, HTTP_REFUSED_VERSION},     {ERR_HTTP_TIMEOUT, HTTP_REFUSED_TIMEOUT},
-    {ERR_HTTP_ANSWER, HTTP_REFUSED_ANSWER},
-};
-
-static void add_allow(struct conn *c)
+/* The body is going to have n bytes, as far as is known. */
+static int body_reserve(struct conn *c, size_t n, struct err *e)
 {
-    char text[128];
-    size_t n = 0;
+    struct http_conn_limit *limit = c->server->o.conn;
 
-    for (unsigned m = HTTP_METHOD_NONE + 1; m < HTTP_METHOD_COUNT; m++) {
-        if (c->server->o.methods & HTTP_ALLOW(m))
-            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? ", " : "",
-                                  http_method_name((enum http_method)m));
-    }
-    http_add_header(&c->x->req, "Allow", slice_make(text, n));
-}
-
-void conn_refuse(struct conn *c, const struct err *e)
-{
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
-        if (reasons[i].code == e->code)
-            server_count_refused(c->server, reasons[i].reason);
-    }
-    conn_report(c, e->code == ERR_HTTP_TIMEOUT ? "deadline" : e->code == ERR_HTTP_ANSWER ? "handler" : "refused", e);
-    c->close_after = true;
-    c->linger = true;
-    if (e->code == ERR_HTTP_METHOD)
-        add_allow(c);
-    http_respond_status(&c->x->req, err_http_status(e->code));
+    if (!limit || http_conn_limit_body_take(limit, &c->x->body_reserved, n))
+        return 0;
+    return err_set(e, ERR_HTTP_BODY_MEMORY, "no room for %zu bytes of body: requests in progress hold %zu", n,
+                   http_conn_limit_body_bytes(limit));
 }
 
 /* The head is known: how much body may follow? */
@@ -310,7 +301,8 @@ static void conn_head(struct conn *c)
         http_respond_status(&c->x->req, (int)(SIZE_MAX - max));
         return;
     }
-    if (http_parser_set_body_max(c->x->parser, max, &e) != 0) {
+    if (http_parser_set_body_max(c->x->parser, max, &e) != 0 ||
+        body_reserve(c, (size_t)http_parser_framing(c->x->parser)->content_length, &e) != 0) {
         conn_refuse(c, &e);
         return;
     }
@@ -354,13 +346,28 @@ static bool exchange_begin(struct conn *c)
     return true;
 }
 
+/* Gives the parser the first n bytes of the input. A body of unknown length reserves what it grows by before that. */
+static int conn_feed(struct conn *c, size_t n, enum http_parse_event *ret, struct err *e)
+{
+    struct evbuffer *in = bufferevent_get_input(c->bev);
+    struct http_parser *p = c->x->parser;
+    size_t used;
+    int r;
+
+    if (c->phase == PHASE_BODY && http_parser_framing(p)->chunked &&
+        body_reserve(c, http_parser_body_len(p) + n, e) != 0)
+        return -1;
+    r = http_parser_feed(p, (const char *)evbuffer_pullup(in, (ssize_t)n), n, &used, ret, e);
+    input_drop(in, used); /* the request borrows from the parser, not from here */
+    return r;
+}
+
 static void conn_process(struct conn *c)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
     enum http_parse_event event;
     struct err e = ERR_INIT;
-    size_t n, used;
-    int r;
+    size_t n;
 
     c->processing = true;
     while (!c->doomed && c->phase <= PHASE_BODY && (n = evbuffer_get_contiguous_space(in)) > 0) {
@@ -368,9 +375,7 @@ static void conn_process(struct conn *c)
             conn_doom(c); /* no memory */
             break;
         }
-        r = http_parser_feed(c->x->parser, (const char *)evbuffer_pullup(in, (ssize_t)n), n, &used, &event, &e);
-        (void)evbuffer_drain(in, used); /* the request borrows from the parser, not from here */
-        if (r != 0)
+        if (conn_feed(c, n, &event, &e) != 0)
             conn_refuse(c, &e);
         else if (event == HTTP_PARSE_HEAD)
             conn_head(c);

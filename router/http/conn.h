@@ -40,7 +40,8 @@ struct exchange {
     struct http_request req; /* first: a request is its exchange */
     struct conn *conn;       /* NULL in the pool */
     struct http_parser *parser;
-    struct buf headers; /* of the answer, as added by http_add_header() */
+    size_t body_reserved; /* of the shared limit */
+    struct buf headers;   /* of the answer, as added by http_add_header() */
     bool headers_bad;
     bool pended;
     char id[REQUEST_ID_CHARS + 1]; /* "" until it is asked for */
@@ -128,19 +129,22 @@ void conn_phase(struct conn *c, enum phase phase);
 void conn_send(struct conn *c, struct slice head, struct slice body);
 /* The answer has been given to conn_send(): what comes next. */
 void conn_answered(struct conn *c);
-/* Answers with the status of `e` and closes; reports and counts. */
-void conn_refuse(struct conn *c, const struct err *e);
 void conn_report(struct conn *c, const char *event, const struct err *e);
 /* Nothing of a connection without a request in progress is lost by closing it now. */
 void conn_close_idle(struct conn *c);
 
 /* respond.c */
+/* Answers with the status of `e` and closes; reports and counts. */
+void conn_refuse(struct conn *c, const struct err *e);
 void server_random(struct http_server *s, void *dst, size_t n);
 
 /* limit.c: true if the connection may live; then it must be given back */
 enum http_limit { HTTP_LIMIT_OK, HTTP_LIMIT_TOTAL, HTTP_LIMIT_ADDRESS };
 enum http_limit http_conn_limit_take(struct http_conn_limit *l, const struct netaddr *peer);
 void http_conn_limit_give(struct http_conn_limit *l, const struct netaddr *peer);
+/* Raises what a body has reserved, *held, to n bytes; false, with nothing changed, if there is no room for it. */
+bool http_conn_limit_body_take(struct http_conn_limit *l, size_t *held, size_t n);
+void http_conn_limit_body_give(struct http_conn_limit *l, size_t *held);
 
 /* server.c */
 struct exchange *server_exchange_take(struct http_server *s);

@@ -1,13 +1,14 @@
 /*
- * limit.c - how many connections, in all and from one address.
+ * limit.c - how many connections, in all and from one address, and how much memory for request bodies.
  *
  * One table for all servers under a mutex, taken once when a connection opens and once when it closes. Entries are
  * preallocated: there can be no more addresses than connections. The hash is keyed, so that nobody can choose addresses
- * that share a chain.
+ * that share a chain. The bytes of bodies are one atomic number beside it.
  */
 #include "router/http/conn.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <sodium.h>
@@ -32,21 +33,25 @@ struct http_conn_limit {
     size_t n_chains;
     struct entry *entries; /* max_total */
     uint32_t free;
+    size_t max_body_bytes;
+    _Atomic size_t body_bytes; /* reserved now */
 };
 
-int http_conn_limit_new(size_t max_total, size_t max_per_address, const struct netblock *exempt, size_t n_exempt,
-                        struct http_conn_limit **ret, struct err *e)
+int http_conn_limit_new(size_t max_total, size_t max_per_address, size_t max_body_bytes, const struct netblock *exempt,
+                        size_t n_exempt, struct http_conn_limit **ret, struct err *e)
 {
     struct http_conn_limit *l;
 
-    if (max_total == 0 || max_total >= NOBODY / 4 || max_per_address == 0)
-        return err_set(e, ERR_INTERNAL, "a connection limit of %zu, %zu per address", max_total, max_per_address);
+    if (max_total == 0 || max_total >= NOBODY / 4 || max_per_address == 0 || max_body_bytes == 0)
+        return err_set(e, ERR_INTERNAL, "a limit of %zu connections, %zu per address, %zu bytes of bodies", max_total,
+                       max_per_address, max_body_bytes);
     l = calloc(1, sizeof *l);
     if (!l)
         return err_set(e, ERR_MEMORY, "no memory for the connection limit");
     (void)pthread_mutex_init(&l->lock, NULL);
     l->max_total = max_total;
     l->max_per_address = max_per_address;
+    l->max_body_bytes = max_body_bytes;
     for (l->n_chains = 64; l->n_chains < max_total; l->n_chains *= 2)
         ;
     l->chains = malloc(l->n_chains * sizeof *l->chains);
@@ -168,4 +173,37 @@ void http_conn_limit_give(struct http_conn_limit *l, const struct netaddr *peer)
         }
     }
     (void)pthread_mutex_unlock(&l->lock);
+}
+
+/* --- memory for request bodies ------------------------------------------------------------------------------------ */
+
+size_t http_conn_limit_body_bytes(const struct http_conn_limit *l)
+{
+    return atomic_load_explicit(&l->body_bytes, memory_order_relaxed);
+}
+
+bool http_conn_limit_body_take(struct http_conn_limit *l, size_t *held, size_t n)
+{
+    size_t max = n > HTTP_BODY_SMALL ? l->max_body_bytes - l->max_body_bytes / 4 : l->max_body_bytes;
+    size_t now = http_conn_limit_body_bytes(l), more;
+
+    if (n <= *held)
+        return true;
+    more = n - *held;
+    /* the number guards no other memory: relaxed is enough */
+    do {
+        if (now > max || more > max - now)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&l->body_bytes, &now, now + more, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    *held += more;
+    return true;
+}
+
+void http_conn_limit_body_give(struct http_conn_limit *l, size_t *held)
+{
+    if (*held == 0)
+        return; /* most requests have no body, and need not touch what all loops share */
+    (void)atomic_fetch_sub_explicit(&l->body_bytes, *held, memory_order_relaxed);
+    *held = 0;
 }

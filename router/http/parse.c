@@ -287,6 +287,7 @@ static int feed_head(struct http_parser *p, const char *data, size_t n, size_t *
                      struct err *e)
 {
     llhttp_errno_t why;
+    size_t taken;
     char *from;
 
     if (n > p->head_max - p->head_len)
@@ -310,9 +311,10 @@ static int feed_head(struct http_parser *p, const char *data, size_t n, size_t *
         p->head_len += n; /* so that all of it is wiped */
         return fail(p, why, e);
     }
-    n = (size_t)(llhttp_get_error_pos(&p->ll) - from);
-    p->head_len += n;
-    *ret_used = n;
+    taken = (size_t)(llhttp_get_error_pos(&p->ll) - from);
+    secret_wipe(from + taken, n - taken); /* the beginning of the body was copied as well: a password, perhaps */
+    p->head_len += taken;
+    *ret_used = taken;
     return head_complete(p, ret, e);
 }
 
@@ -382,4 +384,9 @@ bool http_parser_keep_alive(const struct http_parser *p)
 const struct http_framing *http_parser_framing(const struct http_parser *p)
 {
     return &p->framing;
+}
+
+size_t http_parser_body_len(const struct http_parser *p)
+{
+    return p->body.len;
 }

@@ -45,5 +45,7 @@ bool http_parser_started(const struct http_parser *p);
 /* For a complete head: whether the client lets the connection live. */
 bool http_parser_keep_alive(const struct http_parser *p);
 const struct http_framing *http_parser_framing(const struct http_parser *p);
+/* Bytes of body so far. */
+size_t http_parser_body_len(const struct http_parser *p);
 
 #endif

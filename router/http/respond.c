@@ -261,3 +261,43 @@ void http_respond_status(struct http_request *req, int status)
 
     http_respond(req, status, &text, 1, slice_make(body, (size_t)n));
 }
+
+/* --- refusals ----------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    enum err_code code;
+    enum http_refused reason;
+} reasons[] = {
+    {ERR_HTTP_SYNTAX, HTTP_REFUSED_SYNTAX},       {ERR_HTTP_EXPECT, HTTP_REFUSED_SYNTAX},
+    {ERR_HTTP_HEAD_SIZE, HTTP_REFUSED_HEAD_SIZE}, {ERR_HTTP_BODY_SIZE, HTTP_REFUSED_BODY_SIZE},
+    {ERR_HTTP_METHOD, HTTP_REFUSED_METHOD},       {ERR_HTTP_UNSUPPORTED, HTTP_REFUSED_UNSUPPORTED},
+    {ERR_HTTP_VERSION, HTTP_REFUSED_VERSION},     {ERR_HTTP_TIMEOUT, HTTP_REFUSED_TIMEOUT},
+    {ERR_HTTP_ANSWER, HTTP_REFUSED_ANSWER},       {ERR_HTTP_BODY_MEMORY, HTTP_REFUSED_BODY_MEMORY},
+};
+
+static void add_allow(struct conn *c)
+{
+    char text[128];
+    size_t n = 0;
+
+    for (unsigned m = HTTP_METHOD_NONE + 1; m < HTTP_METHOD_COUNT; m++) {
+        if (c->server->o.methods & HTTP_ALLOW(m))
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? ", " : "",
+                                  http_method_name((enum http_method)m));
+    }
+    http_add_header(&c->x->req, "Allow", slice_make(text, n));
+}
+
+void conn_refuse(struct conn *c, const struct err *e)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        if (reasons[i].code == e->code)
+            server_count_refused(c->server, reasons[i].reason);
+    }
+    conn_report(c, e->code == ERR_HTTP_TIMEOUT ? "deadline" : e->code == ERR_HTTP_ANSWER ? "handler" : "refused", e);
+    c->close_after = true;
+    c->linger = true;
+    if (e->code == ERR_HTTP_METHOD)
+        add_allow(c);
+    http_respond_status(&c->x->req, err_http_status(e->code));
+}

@@ -39,19 +39,13 @@ void http_server_options_init(struct http_server_options *o)
 const char *http_refused_name(enum http_refused r)
 {
     static const char *const names[HTTP_REFUSED_COUNT] = {
-        [HTTP_REFUSED_SYNTAX] = "syntax",
-        [HTTP_REFUSED_HEAD_SIZE] = "head-size",
-        [HTTP_REFUSED_BODY_SIZE] = "body-size",
-        [HTTP_REFUSED_METHOD] = "method",
-        [HTTP_REFUSED_UNSUPPORTED] = "unsupported",
-        [HTTP_REFUSED_VERSION] = "version",
-        [HTTP_REFUSED_TIMEOUT] = "timeout",
-        [HTTP_REFUSED_ANSWER] = "answer-late",
-        [HTTP_REFUSED_WRITE] = "write-timeout",
-        [HTTP_REFUSED_EARLY] = "early",
-        [HTTP_REFUSED_CONNECTIONS] = "connections",
-        [HTTP_REFUSED_ADDRESS] = "address",
-        [HTTP_REFUSED_TLS] = "tls",
+        [HTTP_REFUSED_SYNTAX] = "syntax",           [HTTP_REFUSED_HEAD_SIZE] = "head-size",
+        [HTTP_REFUSED_BODY_SIZE] = "body-size",     [HTTP_REFUSED_METHOD] = "method",
+        [HTTP_REFUSED_UNSUPPORTED] = "unsupported", [HTTP_REFUSED_VERSION] = "version",
+        [HTTP_REFUSED_TIMEOUT] = "timeout",         [HTTP_REFUSED_ANSWER] = "answer-late",
+        [HTTP_REFUSED_WRITE] = "write-timeout",     [HTTP_REFUSED_EARLY] = "early",
+        [HTTP_REFUSED_BODY_MEMORY] = "body-memory", [HTTP_REFUSED_CONNECTIONS] = "connections",
+        [HTTP_REFUSED_ADDRESS] = "address",         [HTTP_REFUSED_TLS] = "tls",
     };
 
     return (unsigned)r < HTTP_REFUSED_COUNT ? names[r] : "";

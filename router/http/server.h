@@ -123,6 +123,7 @@ enum http_refused {
     HTTP_REFUSED_ANSWER,      /* 503: the handler did not answer in time */
     HTTP_REFUSED_WRITE,       /* the client did not take its answer in time */
     HTTP_REFUSED_EARLY,       /* by the router's body_limit */
+    HTTP_REFUSED_BODY_MEMORY, /* 503: the bodies of all requests in progress hold what they may */
     HTTP_REFUSED_CONNECTIONS, /* closed at once: too many connections, or the hand-over queue was full */
     HTTP_REFUSED_ADDRESS,     /* closed at once: too many connections from this address */
     HTTP_REFUSED_TLS,         /* the handshake failed */
@@ -198,17 +199,26 @@ void http_server_drain(struct http_server *s, unsigned deadline_ms, void (*done)
 /* From any thread. */
 void http_server_counters(const struct http_server *s, struct http_counters *ret);
 
-/* --- connection limits, shared by servers ------------------------------------------------------------------------- */
+/* --- limits, shared by servers ------------------------------------------------------------------------------------ */
 
 /*
  * At most max_total connections in all, and max_per_address from one IPv4 address or IPv6 /64; Unix sockets and
- * addresses in `exempt` (trusted proxies: copied) count only towards the total. Thread-safe. ERR_MEMORY, ERR_INTERNAL.
+ * addresses in `exempt` (trusted proxies: copied) count only towards the total.
+ *
+ * At most max_body_bytes of request bodies in all, each from its head (Content-Length) or as it grows (chunked) until
+ * its answer; the buffers they are in may be up to twice as large. The last quarter is for bodies of at most
+ * HTTP_BODY_SMALL, so that whoever announces large ones and sends nothing does not close the login form. A body that
+ * finds no room is refused unread. So three quarters must hold the largest body that a route takes.
+ *
+ * Thread-safe. ERR_MEMORY, ERR_INTERNAL (a limit of zero).
  */
-int http_conn_limit_new(size_t max_total, size_t max_per_address, const struct netblock *exempt, size_t n_exempt,
-                        struct http_conn_limit **ret, struct err *e);
+#define HTTP_BODY_SMALL (32 * 1024)
+int http_conn_limit_new(size_t max_total, size_t max_per_address, size_t max_body_bytes, const struct netblock *exempt,
+                        size_t n_exempt, struct http_conn_limit **ret, struct err *e);
 /* After every server that uses it. */
 void http_conn_limit_free(struct http_conn_limit *l);
 size_t http_conn_limit_total(struct http_conn_limit *l);
+size_t http_conn_limit_body_bytes(const struct http_conn_limit *l);
 
 /* --- listening ---------------------------------------------------------------------------------------------------- */
 

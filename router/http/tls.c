@@ -73,8 +73,9 @@ int http_tls_load(const char *cert_file, const char *key_file, struct ssl_ctx_st
 
     if (!ctx)
         return err_set(e, ERR_TLS, "no TLS context: %s", complaint());
-    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* idle connections hold no record buffers */
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                       SSL_OP_CLEANSE_PLAINTEXT); /* passwords pass through its buffers */
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);        /* idle connections hold no record buffers */
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_session_id_context(ctx, session_context, sizeof session_context - 1) != 1 ||

@@ -115,11 +115,13 @@ static void slices_measure(const struct slices_way *ways, size_t n, size_t round
         for (size_t i = 0; i < n; i++)
             ns[i][r] = slices_turn(&ways[i], &workers[i], workers[i].count) / workers[i].count;
     }
+    /* later workers hold the pipes of earlier ones: all of ours are closed before any end is waited for */
     for (size_t i = 0; i < n; i++) {
         (void)close(workers[i].ask);
         (void)close(workers[i].answer);
-        (void)waitpid(workers[i].pid, NULL, 0);
     }
+    for (size_t i = 0; i < n; i++)
+        (void)waitpid(workers[i].pid, NULL, 0);
 }
 
 static int slices_compare(const void *a, const void *b)

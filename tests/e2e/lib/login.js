@@ -2,6 +2,7 @@
 'use strict';
 const { execFileSync } = require('child_process');
 const { Client, fields, requestId, authnRequest } = require('./client.js');
+const { checkPending, checkSession } = require('./set-cookie.js');
 const { test, done, assert } = require('./tap.js');
 
 const env = process.env;
@@ -93,12 +94,7 @@ async function main() {
 		r = await acs(c, mint(request.id));
 		assert.strictEqual(r.status, 303, r.body);
 		assert.ok(r.location.startsWith('https://wiki.usher.test/.usher/land?t='), r.location);
-		const set = r.headers['set-cookie'].find((h) => h.startsWith('__Host-usher='));
-		assert.match(set, /; Path=\/; .*/i);
-		assert.match(set, /HttpOnly/i);
-		assert.match(set, /Secure/i);
-		assert.match(set, /SameSite=Lax/i);
-		assert.ok(!/Domain/i.test(set));
+		checkSession(r.headers);
 		const landing = r.location;
 		r = await c.get(landing);
 		assert.strictEqual(r.status, 303, r.body);
@@ -134,12 +130,35 @@ async function main() {
 	await test('the pending cookie is for a cross-site POST', async () => {
 		const c = client();
 		const page = await c.get(`${LOGIN}/login`);
-		const r = await c.post(`${LOGIN}/login`, { ...fields(page.body), email: 'ada@usher.test' });
-		const set = r.headers['set-cookie'].find((h) => h.startsWith('__Host-usher-p-'));
-		assert.match(set, /SameSite=None/i);
-		assert.match(set, /Secure/i);
-		assert.match(set, /HttpOnly/i);
-		assert.match(set, /Max-Age=900/i);
+		checkPending((await c.post(`${LOGIN}/login`, { ...fields(page.body), email: 'ada@usher.test' })).headers);
+	});
+
+	await test('two tabs that start at the same moment do not take each other\'s cookies away', async () => {
+		const c = client();
+		// both are answered as to a browser without cookies
+		const starts = await Promise.all(['/one', '/two'].map((at) => c.get(`https://wiki.usher.test/.usher/start?rd=${at}`)));
+		const pages = await Promise.all(starts.map((r) => c.get(r.location)));
+		for (const [i, at] of ['/one', '/two'].entries()) {
+			let r = await c.post(`${LOGIN}/login`, { ...fields(pages[i].body), email: 'ada@usher.test' });
+			assert.strictEqual(r.status, 303, r.body);
+			r = await acs(c, mint(authnRequest(r.location).id));
+			c.jar('wiki.usher.test').delete('__Host-usher'); // so that no session helps
+			assert.strictEqual((await c.get(r.location)).location, at);
+		}
+		// one after the other they share
+		const calm = client();
+		for (const at of ['/one', '/two']) await calm.get((await calm.get(`https://wiki.usher.test/.usher/start?rd=${at}`)).location);
+		assert.deepStrictEqual([calm.jar('wiki.usher.test').size, calm.jar('login.usher.test').size], [1, 1]);
+	});
+
+	await test('many tabs that start at the same moment leave few cookies at the application', async () => {
+		const c = client();
+		const starts = await Promise.all([...'abcdefgh'].map((at) => c.get(`https://wiki.usher.test/.usher/start?rd=/${at}`)));
+		assert.strictEqual(c.jar('wiki.usher.test').size, starts.length);
+		const r = await acs(c, mint((await start(c, 'ada@usher.test', starts[5].location)).id));
+		assert.strictEqual((await c.get(r.location)).location, '/f');
+		assert.strictEqual(c.jar('wiki.usher.test').size, 2);
+		assert.strictEqual((await auth(c, 'wiki.usher.test')).status, 200);
 	});
 
 	await test('at most four pending logins', async () => {

@@ -5,7 +5,7 @@ const { execFileSync } = require('child_process');
 const fs = require('fs');
 const https = require('https');
 const { launch, cookies, HOSTS } = require('./browser.js');
-const { assert } = require('./tap.js');
+const { test: tap, assert } = require('./tap.js');
 
 const { E2E_DIR: dir, CERTS: certs, NGINX_PORT: port, USHER: binary, SITE_PASSWORD: PASSWORD } = process.env;
 
@@ -27,10 +27,36 @@ const accepted = () => events().filter((e) => e.event === 'login.accepted').leng
 
 // --- the ways people take ----------------------------------------------------------------------------------------------
 
-// A browser and `site`: launch() of browser.js and the ways through it.
+// Everybody who came since the last test began.
+let visitors = [];
+
+// One TAP line. Whoever visited for it leaves afterwards, and nothing may have broken in the browser meanwhile: no error of
+// a script, nothing against a Content-Security-Policy. Where that is what the test is about, it empties page.problems.
+async function test(name, fn) {
+	visitors = [];
+	await tap(name, async () => {
+		try {
+			await fn();
+		} catch (error) {
+			for (const page of visitors) error.stack += `\n    a visitor was at ${page.url().slice(0, 100)}`;
+			throw error;
+		}
+		for (const page of visitors) assert.deepStrictEqual(page.problems, []);
+	});
+	for (const page of visitors) await page.context().close();
+	visitors = [];
+}
+
+// A browser and the ways through the site: launch() of browser.js, and more.
 async function open() {
 	const web = await launch({ dir, certs, port });
 	const { url } = web;
+
+	async function visitor(options) {
+		const page = await web.visitor(options);
+		visitors.push(page);
+		return page;
+	}
 
 	// Types an address into usher's one box.
 	async function type(page, email) {
@@ -106,7 +132,7 @@ async function open() {
 		await page.waitForURL((u) => u.hostname !== HOSTS.idp);
 	}
 
-	return Object.assign(web, { type, typePassword, fillProvider, atProvider, signIn, unspent, responseForm, post });
+	return { ...web, visitor, type, typePassword, fillProvider, atProvider, signIn, unspent, responseForm, post };
 }
 
 // --- what is seen ------------------------------------------------------------------------------------------------------
@@ -139,4 +165,4 @@ async function refusedPage(page, code, { again = true } = {}) {
 	assert.strictEqual(await page.locator('script, meta[http-equiv]').count(), 0);
 }
 
-module.exports = { open, usher, events, sessions, accepted, echoed, cookies, raw, refusedPage, PASSWORD, PENDING, AT_PROVIDER, dir };
+module.exports = { open, test, assert, usher, events, sessions, accepted, echoed, cookies, raw, refusedPage, PASSWORD, PENDING, AT_PROVIDER, dir };

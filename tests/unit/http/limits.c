@@ -7,6 +7,8 @@
 
 #include "router/http/conn.h"
 
+#define BODIES (1 << 20) /* enough: bodies.c is about that */
+
 /* All deadlines far away but for the one under test. */
 static void start(struct rig *r, void (*change)(struct http_server_options *o))
 {
@@ -325,7 +327,7 @@ static void connections_are_capped(void **state)
 
     (void)state;
     assert_ok(secret_init(&e), &e);
-    assert_ok(http_conn_limit_new(2, 100, NULL, 0, &r.limit, &e), &e);
+    assert_ok(http_conn_limit_new(2, 100, BODIES, NULL, 0, &r.limit, &e), &e);
     start(&r, unchanged);
     client_open(&r, &c[0]);
     client_open(&r, &c[1]);
@@ -358,7 +360,7 @@ static void addresses_are_capped(void **state)
     assert_ok(secret_init(&e), &e);
     for (size_t n_exempt = 0; n_exempt < 2; n_exempt++) {
         r = (struct rig){0};
-        assert_ok(http_conn_limit_new(100, 1, &proxies, n_exempt, &r.limit, &e), &e);
+        assert_ok(http_conn_limit_new(100, 1, BODIES, &proxies, n_exempt, &r.limit, &e), &e);
         start(&r, unchanged);
         client_open(&r, &c[0]);
         rig_wait(&r, rig_counters(&r).active == 1);
@@ -371,7 +373,8 @@ static void addresses_are_capped(void **state)
         client_close(&c[1]);
         rig_stop(&r);
     }
-    assert_err(http_conn_limit_new(0, 1, NULL, 0, &r.limit, &e), &e, "internal-error");
+    assert_err(http_conn_limit_new(0, 1, BODIES, NULL, 0, &r.limit, &e), &e, "internal-error");
+    assert_err(http_conn_limit_new(1, 1, 0, NULL, 0, &r.limit, &e), &e, "internal-error");
     http_conn_limit_free(NULL);
 }
 
@@ -384,7 +387,7 @@ static void addresses_are_told_apart(void **state)
 
     (void)state;
     assert_ok(secret_init(&e), &e);
-    assert_ok(http_conn_limit_new(4, 1, NULL, 0, &l, &e), &e);
+    assert_ok(http_conn_limit_new(4, 1, BODIES, NULL, 0, &l, &e), &e);
     neighbour.addr[15] = 9; /* the same /64: one client may have all of it */
     other.addr[7] = 2;
     assert_int_equal(http_conn_limit_take(l, &six), HTTP_LIMIT_OK);

@@ -105,6 +105,7 @@ static void requests_over_tls(void **state)
     files_make(&f);
     assert_non_null(client_ctx);
     assert_ok(http_tls_load(f.cert, f.key, &ctx, &e), &e);
+    assert_true((SSL_CTX_get_options(ctx) & SSL_OP_CLEANSE_PLAINTEXT) != 0);
     short_head(&r, 3000);
     http_server_set_tls(r.server, 3, ctx);
     http_tls_free(ctx); /* the server has its own reference */
