@@ -132,7 +132,16 @@ async function open() {
 		await page.waitForURL((u) => u.hostname !== HOSTS.idp);
 	}
 
-	return { ...web, visitor, type, typePassword, fillProvider, atProvider, signIn, unspent, responseForm, post };
+	// Somebody who has this page's session of one host and tries it at another; resolves to their page there.
+	async function thief(page, from, at) {
+		const { name, value } = (await cookies(page, url(from)))['__Host-usher'];
+		const other = await visitor();
+		await other.context().addCookies([{ name, value, url: url(at), secure: true, httpOnly: true, sameSite: 'Lax' }]);
+		await other.goto(url(at));
+		return other;
+	}
+
+	return { ...web, visitor, thief, type, typePassword, fillProvider, atProvider, signIn, unspent, responseForm, post };
 }
 
 // --- what is seen ------------------------------------------------------------------------------------------------------
@@ -154,15 +163,21 @@ function raw(host, at, headers = {}) {
 	});
 }
 
+// The error code that the log has under the number on this page.
+async function pageError(page) {
+	const number = await page.textContent('#request-id');
+	const found = events().filter((e) => e.request === number);
+	assert.strictEqual(found.length, 1, `events of ${number}`);
+	return found[0].error;
+}
+
 // The page is a refusal with this code in the log, and says so to a person who can go on from here.
 async function refusedPage(page, code, { again = true } = {}) {
-	const number = await page.textContent('#request-id');
-	const [event] = events().filter((e) => e.request === number);
-	assert.strictEqual(event && event.error, code);
+	assert.strictEqual(await pageError(page), code);
 	assert.ok((await page.textContent('#error')).length > 10);
 	assert.strictEqual(await page.locator('#again').count(), again ? 1 : 0);
 	// nothing goes on by itself
 	assert.strictEqual(await page.locator('script, meta[http-equiv]').count(), 0);
 }
 
-module.exports = { open, test, assert, usher, events, sessions, accepted, echoed, cookies, raw, refusedPage, PASSWORD, PENDING, AT_PROVIDER, dir };
+module.exports = { open, test, assert, usher, events, sessions, accepted, echoed, cookies, raw, pageError, refusedPage, PASSWORD, PENDING, AT_PROVIDER, dir };

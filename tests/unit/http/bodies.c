@@ -276,9 +276,10 @@ static void the_budget_holds_between_threads(void **state)
     }
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_true(takers[i].taken > 0);
         assert_int_equal(takers[i].over, 0);
     }
+    /* one of them may have run wholly while the other was suspended with the budget in its hands */
+    assert_true(takers[0].taken + takers[1].taken > 0);
     assert_int_equal(http_conn_limit_body_bytes(limit), 0);
     http_conn_limit_free(limit);
 }
