@@ -247,10 +247,39 @@ void flow_keep_trace(struct exchange *x, const struct policy_decision *d)
 /* --- signing in ------------------------------------------------------------------------------------------------------
  */
 
+/* The session that this browser held until now, also where COOKIE_SESSION does not come along; 0 if none. */
+static int64_t held_session(struct exchange *x)
+{
+    struct slice sealed = http_cookie_get(&x->cookies, COOKIE_HELD);
+    struct err e = ERR_INIT;
+    struct buf plain;
+    uint64_t id = 0;
+
+    buf_init(&plain, 64);
+    if (!sealed.p || keyring_open(x->router->keys, COOKIE_HELD, sealed, &plain, &e) != 0 ||
+        !str_to_u64(buf_slice(&plain), INT64_MAX, &id))
+        id = 0;
+    buf_free(&plain);
+    return (int64_t)id;
+}
+
+static void remember_held(struct exchange *x, int64_t session_id)
+{
+    struct err e = ERR_INIT;
+    struct buf plain, sealed;
+
+    buf_init(&plain, 64);
+    buf_init(&sealed, 256);
+    buf_printf(&plain, "%lld", (long long)session_id);
+    if (keyring_seal(x->router->keys, COOKIE_HELD, buf_slice(&plain), &sealed, &e) == 0)
+        reply_cookie(x, COOKIE_HELD, buf_cstr(&sealed), HTTP_SAME_SITE_NONE, HTTP_COOKIE_SESSION);
+    buf_free(&plain);
+    buf_free(&sealed);
+}
+
 int flow_open_session(struct exchange *x, struct store_login *in, struct session_row *row, struct session_view *ret)
 {
     const struct config *c = x->router->config;
-    struct slice old = http_cookie_get(&x->cookies, COOKIE_SESSION);
     struct store_login_result result = {0};
     char token[SESSION_TOKEN_SIZE];
 
@@ -258,10 +287,8 @@ int flow_open_session(struct exchange *x, struct store_login *in, struct session
     row->idle_sec = c->session_idle;
     if (row->absolute_end == 0 || row->absolute_end > x->now + c->session_max)
         row->absolute_end = x->now + c->session_max;
-    /* a browser that held a session gets a new one and loses the old: nothing to fixate */
-    if (old.p &&
-        session_check(x->router->sessions, x->router->keys, old, flow_login_host(x->router), x->now, ret) == SESSION_OK)
-        in->replaces = ret->id;
+    /* a browser that held a session gets a new one and loses the old: nothing to fixate, and signing out ends all */
+    in->replaces = flow_session(x, flow_login_host(x->router), ret) ? ret->id : held_session(x);
     in->session = row;
     if (session_login(x->router->sessions, x->router->keys, x->router->store, in, flow_login_host(x->router), token,
                       &result, &x->err) != 0)
@@ -270,6 +297,8 @@ int flow_open_session(struct exchange *x, struct store_login *in, struct session
     if (session_check(x->router->sessions, x->router->keys, slice_of(token), flow_login_host(x->router), x->now, ret) !=
         SESSION_OK)
         (void)err_set(&x->err, ERR_INTERNAL, "a session just opened is not there");
+    else
+        remember_held(x, ret->id);
     secret_wipe(token, sizeof token);
     x->event_stored = true;
     return x->err.code == ERR_NONE ? 0 : -1;

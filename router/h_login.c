@@ -367,6 +367,7 @@ void handle_logout(struct exchange *x)
     }
     x->event_stored = true;
     reply_cookie_delete(x, COOKIE_SESSION, HTTP_SAME_SITE_LAX);
+    reply_cookie_delete(x, COOKIE_HELD, HTTP_SAME_SITE_NONE);
     page_signed_out(&x->reply_body);
     reply_page(x, 200);
 }

@@ -13,6 +13,9 @@
 #define COOKIE_SESSION "__Host-usher"
 #define COOKIE_DEVICE "__Host-usher-d" /* sealed: this device signed in by password to this account */
 #define COOKIE_LOOP "__Host-usher-l"   /* sealed: rounds to the same target */
+/* Sealed: the number of the session this browser holds. SameSite=None, as the identity provider's answer comes without
+ * COOKIE_SESSION and yet must end that session; it opens nothing and proves nothing. */
+#define COOKIE_HELD "__Host-usher-s"
 /*
  * Prefixes: two tabs that start at the same moment get two answers, and of two cookies of one name the browser keeps
  * the later only, which would strand the other tab. So each answer sets a name of its own, and only if there is none
@@ -66,7 +69,7 @@ void flow_onward(struct exchange *x, const struct session_view *who, const struc
 void flow_policy_request(struct exchange *x, const struct email *who, struct policy_request *ret);
 /* Keeps how the decision came about for the event of this exchange; pages never show it. */
 void flow_keep_trace(struct exchange *x, const struct policy_decision *d);
-/* Opens a session: commit, cookie, and *ret filled. 0, or -1 with x->err. */
+/* Opens a session in place of the one this browser held: commit, cookies, and *ret filled. 0, or -1 with x->err. */
 int flow_open_session(struct exchange *x, struct store_login *in, struct session_row *row, struct session_view *ret);
 /* A refusal with its event. */
 void flow_refuse(struct exchange *x, const char *event);

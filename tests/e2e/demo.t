@@ -34,11 +34,10 @@ DEMO_PORT=$port DEMO_PASSWORD=$password node "$E2E_LIB/demo.js" > "$E2E_DIR/brow
 ok "in a browser: $(grep -c '^ok' "$E2E_DIR/browser") checks" sh -c "grep -q '^1\.\.[1-9]' '$E2E_DIR/browser' && ! grep -q '^not ok' '$E2E_DIR/browser'"
 
 # --- stopping --------------------------------------------------------------------------------------------------------------
-first_port=$port first_pids=$pids
 kill -TERM $demo_pid
 wait $demo_pid
 is "stopped: exit status" $? 0
-ok "nothing of it is left" gone $first_pids
+ok "nothing of it is left" gone $pids
 has "usher stopped in order" "$DEMO/usher.log" "info stopped"
 
 # --- again, where the port is taken, and a part that dies ---------------------------------------------------------------------

@@ -334,9 +334,11 @@ async function main() {
 
 function bail(error) {
 	console.log(`Bail out! ${error.stack || error}`);
-	if (daemon.child) daemon.child.kill('SIGKILL');
 	process.exit(1); // clients that wait for a usher that does not come would wait for ever
 }
+
+process.on('exit', () => daemon.child && daemon.child.kill('SIGKILL'));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
 setTimeout(bail, 120000 + 3000 * kills, 'not done in time').unref();
 main().catch(bail);

@@ -22,6 +22,7 @@ async function tabs() {
 	// the identity provider is taken one after the other: SimpleSAMLphp itself loses one of two that begin there at once.
 	for (const [name, other] of [['two applications', 'crm'], ['one application', 'wiki']])
 		await test(`two tabs that start at once, ${name}: both arrive`, async () => {
+			const before = sessions();
 			const one = await site.visitor();
 			const two = await one.context().newPage();
 			await Promise.all([one.goto(site.url('wiki', '/one')), two.goto(site.url(other, '/two'))]);
@@ -36,6 +37,17 @@ async function tabs() {
 			for (const page of [one, two]) {
 				await page.reload();
 				assert.deepStrictEqual((await echoed(page)).headers['remote-user'], ['zoe@usher.test']);
+			}
+			// the second login took the place of the first, though its Response came without the session cookie: signing out
+			// leaves nothing behind
+			assert.strictEqual(sessions(), before + 1);
+			await one.goto(site.url('login', '/logout'));
+			await one.locator('form button').click();
+			await one.waitForSelector('text=You are signed out');
+			assert.strictEqual(sessions(), before);
+			for (const [page, host] of [[one, 'wiki'], [two, other]]) {
+				await page.goto(site.url(host));
+				assert.ok(page.url().startsWith(site.url('login', '/login?')), page.url());
 			}
 		});
 }

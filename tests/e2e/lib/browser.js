@@ -35,8 +35,10 @@ function unavailable() {
 function makeHome(dir, ca) {
 	const home = path.join(dir, 'home');
 	const db = path.join(home, '.pki', 'nssdb');
+	if (fs.existsSync(path.join(db, 'cert9.db'))) return home; // of an earlier launch() in the same folder
 	fs.mkdirSync(db, { recursive: true, mode: 0o700 });
-	const certutil = (...args) => execFileSync('certutil', ['-d', `sql:${db}`, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+	// certutil asks for ever if it wants something from a terminal that is not there
+	const certutil = (...args) => execFileSync('certutil', ['-d', `sql:${db}`, ...args], { stdio: ['ignore', 'ignore', 'inherit'], timeout: TIMEOUT_MS });
 	certutil('-N', '--empty-password');
 	certutil('-A', '-t', 'C,,', '-n', 'usher-dev-ca', '-i', ca);
 	return home;

@@ -188,6 +188,25 @@ async function main() {
 		assert.strictEqual((await password(client(), 'admin@usher.test', PASSWORD)).status, 303);
 	});
 
+	await test('a login whose Response comes without the session cookie, as from another site, replaces the session too', async () => {
+		const c = client();
+		await password(c, 'on@local.test', PASSWORD);
+		const jar = c.jar('login.usher.test');
+		const old = jar.get('__Host-usher');
+		jar.delete('__Host-usher');
+		const before = JSON.parse(usher('session list', '--format', 'json')).rows.length;
+		assert.strictEqual((await acs(c, mint((await start(c, 'ada@usher.test')).id))).status, 303);
+		assert.strictEqual(JSON.parse(usher('session list', '--format', 'json')).rows.length, before);
+		const stale = client();
+		stale.jar('login.usher.test').set('__Host-usher', old);
+		assert.strictEqual((await stale.get(`${LOGIN}/`)).location, `${LOGIN}/login`);
+		// a number that usher did not seal ends nobody's
+		jar.delete('__Host-usher');
+		jar.set('__Host-usher-s', '1');
+		assert.strictEqual((await acs(c, mint((await start(c, 'ada@usher.test')).id))).status, 303);
+		assert.strictEqual(JSON.parse(usher('session list', '--format', 'json')).rows.length, before + 1);
+	});
+
 	await test('a new session replaces the old one', async () => {
 		const c = client();
 		await password(c, 'on@local.test', PASSWORD);
