@@ -172,18 +172,17 @@ static json_t *json_verdict(const struct report *r, const struct saml_verdict *v
                      "attributes", json_attributes(as));
 }
 
-void report_accepted(const struct report *r, bool json, const struct saml_verdict *v)
+bool report_accepted(const struct report *r, bool json, const struct saml_verdict *v)
 {
     struct buf out;
 
     if (json) {
         json_t *root = json_verdict(r, v);
 
-        if (root)
-            (void)json_dumpf(root, stdout, JSON_INDENT(2));
-        (void)putchar('\n');
+        bool printed = root && json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+
         json_decref(root);
-        return;
+        return printed;
     }
     buf_init(&out, OUTPUT_MAX);
     print_text(r, v, &out);
@@ -191,6 +190,7 @@ void report_accepted(const struct report *r, bool json, const struct saml_verdic
     if (buf_failed(&out))
         (void)fputs("  (output cut at 32 MiB)\n", stdout);
     buf_free(&out);
+    return true;
 }
 
 void report_refused(bool json, const struct err *e)

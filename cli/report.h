@@ -13,8 +13,8 @@ struct report {
     unsigned allow;
 };
 
-/* To standard output. */
-void report_accepted(const struct report *r, bool json, const struct saml_verdict *v);
+/* To standard output. False if it could not be written: then the caller must not exit with 0. */
+bool report_accepted(const struct report *r, bool json, const struct saml_verdict *v);
 /* Code, found and expected to standard error; with JSON a {"verdict", "error"} object to standard output, without
  * values. */
 void report_refused(bool json, const struct err *e);

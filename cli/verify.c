@@ -218,8 +218,7 @@ static int run_job(const struct cli_command *c, struct job *j, const char *file)
         goto out;
     }
     j->report.now = j->expect.now;
-    report_accepted(&j->report, j->json, &verdict);
-    rc = CLI_OK;
+    rc = report_accepted(&j->report, j->json, &verdict) ? CLI_OK : CLI_FAILED;
 out:
     buf_free(&content);
     arena_free(&a);
