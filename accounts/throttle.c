@@ -208,7 +208,11 @@ static size_t counters_of(struct throttle *t, const struct throttle_attempt *a, 
         enum domain d = a->device.n > 0 ? OF_ACCOUNT_DEVICE : OF_ACCOUNT_NETWORK;
 
         v[0] = (struct counted){&t->known, key_of(t, d, a), THROTTLE_FREE_KNOWN, "this device or network"};
-        return 1;
+        if (a->device.n > 0)
+            return 1;
+        /* a network where many are known is not free to try each of their passwords */
+        v[1] = (struct counted){&t->networks, key_of(t, OF_NETWORK, a), THROTTLE_FREE_KNOWN_NETWORK, "this network"};
+        return 2;
     }
     v[0] = (struct counted){&t->networks, key_of(t, OF_NETWORK, a), THROTTLE_FREE_NETWORK, "this network"};
     v[1] = (struct counted){&t->accounts, key_of(t, OF_ACCOUNT, a), THROTTLE_FREE_ACCOUNT, "this account"};

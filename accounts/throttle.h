@@ -4,7 +4,8 @@
  * Three kinds of counters of failed attempts:
  *   per network (IPv4 /24, IPv6 /48)         strangers only
  *   per account                              strangers only
- *   per account and network, or per account and device, for those that signed in before
+ *   per account and network, or per account and device, for those that signed in before (by network: the
+ *   network's own counter as well, with more free attempts)
  * A stranger is an attempt that brings neither a device proof for the account nor comes from a network that signed in
  * to it before. So an attack on an account slows the attackers (and the person at a new place), never the person where
  * they are known; and a known network or device is itself counted. Past its free attempts a counter demands a wait
@@ -27,6 +28,7 @@
 #define THROTTLE_FREE_ACCOUNT 5
 #define THROTTLE_FREE_NETWORK 20
 #define THROTTLE_FREE_KNOWN 10
+#define THROTTLE_FREE_KNOWN_NETWORK 60 /* of a network, by people who are known there, without a device cookie */
 #define THROTTLE_FIRST_WAIT_SEC 2
 #define THROTTLE_MAX_WAIT_SEC 900
 #define THROTTLE_FORGIVE_SEC 600 /* one failure is forgiven in this time */

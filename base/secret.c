@@ -82,14 +82,17 @@ static int create_file(const char *path, struct err *e)
 {
     unsigned char key[KEY_BYTES];
     struct buf text;
-    char tmp[4096];
+    char tmp[4096], suffix[17];
+    unsigned char random[8];
     int fd = -1, r = -1;
 
     buf_init(&text, 128);
     secret_random(key, sizeof key);
     base64_encode(&text, key, sizeof key);
     buf_add_char(&text, '\n');
-    if (snprintf(tmp, sizeof tmp, "%s.new.%ld", path, (long)getpid()) >= (int)sizeof tmp) {
+    secret_random(random, sizeof random); /* not the process id: in a container it is the same after a crash */
+    hex_encode(suffix, random, sizeof random);
+    if (snprintf(tmp, sizeof tmp, "%s.new.%s", path, suffix) >= (int)sizeof tmp) {
         (void)err_set(e, ERR_KEY_FILE, "%s: path too long", path);
         goto out;
     }

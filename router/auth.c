@@ -120,13 +120,14 @@ struct load_job {
     bool found;
 };
 
-static void load_run(struct job *job)
+static bool load_run(struct job *job)
 {
     struct load_job *j = (struct load_job *)job;
     struct router *r = j->router;
 
     j->found = session_load(r->sessions, r->keys, r->store, slice_of(j->token), j->app->host, clock_now(), &j->who,
                             &j->err) == 0;
+    return true;
 }
 
 static void load_done(struct job *job)

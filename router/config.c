@@ -163,6 +163,10 @@ static bool read_idps(struct config *c, struct conf_problems *p)
         (void)conf_read_map(idp->node, &idp_table, idp, &c->arena, p);
         if (!idp->metadata || conf_kind(idp->node) != CONF_MAP)
             continue;
+        if (idp->profile == PROFILE_GENERIC && !idp->subject_from)
+            conf_problem(p, CONF_WARNING, idp->node,
+                         "subject_from is not given: accounts are keyed by NameID, which must then "
+                         "be persistent and never given to somebody else (an e-mail address is neither)");
         idp_defaults(idp);
         if (idp->domains.n == 0 && conf_get(idp->node, "domains")) /* an empty list must not read as "no limit" */
             conf_problem(p, CONF_ERROR, conf_get(idp->node, "domains"), "needs at least one domain");
@@ -227,8 +231,12 @@ static void check_app_host(struct config *c, struct config_app *app, struct conf
     if (strcmp(host, c->public_parsed.host) == 0)
         conf_problem(p, CONF_ERROR, where, "is the login host itself; an application needs a host of its own");
     for (struct config_app *other = c->apps; other < app; other++) {
-        if (strcmp(other->host, app->host) == 0)
-            conf_problem(p, CONF_ERROR, where, "application '%s' is there already", app->host);
+        size_t n = strlen(host);
+
+        /* cookies know no ports: two applications on one name would read each other's sessions */
+        if (strncmp(other->host, host, n) == 0 && (other->host[n] == '\0' || other->host[n] == ':'))
+            conf_problem(p, CONF_ERROR, where,
+                         "there is an application on this host name already; cookies do not tell ports apart");
     }
 }
 

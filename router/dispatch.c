@@ -1,12 +1,12 @@
 /* dispatch.c - see dispatch.h. */
 #include "router/dispatch.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "router/auth.h"
 #include "router/client.h"
+#include "router/flood.h"
 #include "router/log.h"
 #include "router/pages.h"
 
@@ -16,7 +16,10 @@
 struct exchange_job {
     struct job job;
     struct exchange x;
+    struct dispatcher *dispatcher;
     const struct route *route;
+    void (*handler)(struct exchange *x); /* the next to run */
+    bool entered;                        /* counts in router->inflight */
     struct http_server *server;
     uint64_t handle;
 };
@@ -36,24 +39,6 @@ static void log_exchange(const struct exchange *x)
              x->err.expected[0] ? x->err.expected : NULL);
 }
 
-/*
- * What strangers can be refused for without having an account (a damaged message, a wrong form token) costs them
- * nothing, so its events are bounded: a flood must not fill the disk. The log line is written in any case.
- */
-#define STRANGER_EVENTS_PER_SECOND 100
-
-static bool flooded(const struct exchange *x)
-{
-    static _Atomic int64_t second;
-    static _Atomic unsigned count;
-
-    if (x->err.code == ERR_NONE || err_class_of(x->err.code) != ERR_CLASS_PEER)
-        return false;
-    if (atomic_exchange(&second, x->now) != x->now)
-        atomic_store(&count, 0);
-    return atomic_fetch_add(&count, 1) >= STRANGER_EVENTS_PER_SECOND;
-}
-
 /* Whatever a person was refused for has its event under the number they were shown. */
 static void record(struct exchange *x)
 {
@@ -65,7 +50,9 @@ static void record(struct exchange *x)
     if (!x->event)
         return;
     log_exchange(x);
-    if ((x->event_stored && x->err.code == ERR_NONE) || flooded(x))
+    if (x->event_stored && x->err.code == ERR_NONE)
+        return;
+    if (x->err.code != ERR_NONE && !x->proven && !flood_admit(x->router->flood, &x->client, x->now))
         return;
     ev = arena_alloc(&x->arena, sizeof *ev);
     if (!ev)
@@ -77,15 +64,28 @@ static void record(struct exchange *x)
         log_err(LOG_LEVEL_ERROR, "event.lost", &e);
 }
 
-static void run_handler(struct job *job)
+/*
+ * Runs the handler, and what it goes on with in the pool that it asks for. A full queue there is seen by the next
+ * handler as x->err, in this thread: it has to settle what the one before began.
+ */
+static bool run_handler(struct job *job)
 {
     struct exchange_job *j = (struct exchange_job *)job;
     struct exchange *x = &j->x;
 
-    x->now = clock_now();
-    j->route->handler(x);
+    if (x->now == 0)
+        x->now = clock_now();
+    j->handler(x);
+    while (x->then) {
+        j->handler = x->then;
+        x->then = NULL;
+        if (jobs_submit(x->then_hash ? j->dispatcher->hash_pool : j->dispatcher->store_pool, job, &x->err) == 0)
+            return false; /* not ours any more */
+        j->handler(x);
+    }
     reply_finish(x);
     record(x);
+    return true;
 }
 
 /* --- in the loop
@@ -93,8 +93,10 @@ static void run_handler(struct job *job)
 
 static void free_job(struct exchange_job *j)
 {
+    if (j->entered)
+        inflight_leave(j->x.router->inflight, &j->x.client);
     buf_free(&j->x.reply_body);
-    if (j->route->pool == POOL_HASH) /* the form with the password is in it */
+    if (j->x.is_post) /* a password may have been in the form */
         arena_free_secret(&j->x.arena);
     else
         arena_free(&j->x.arena);
@@ -153,7 +155,7 @@ static void refuse_only(struct exchange *x)
     reply_refusal(x);
 }
 
-static bool is_login_host(const struct config *c, const struct http_request *req)
+bool dispatch_is_login_host(const struct config *c, const struct http_request *req)
 {
     uint16_t standard = c->public_parsed.https ? 443 : 80;
     uint16_t port = req->port ? req->port : standard;
@@ -170,7 +172,7 @@ static const struct route *choose_route(struct exchange *x, struct http_request 
     const struct route *route;
 
     x->app = config_app(c, req->host, req->port);
-    if (!x->app && !is_login_host(c, req)) {
+    if (!x->app && !dispatch_is_login_host(c, req)) {
         (void)err_mismatch(&x->err, ERR_HTTP_HOST, req->host, c->public_parsed.host,
                            "Host is neither the login host nor an application");
         return &refusal_route;
@@ -190,6 +192,19 @@ static void answer_health(struct dispatcher *d, struct http_request *req)
     http_add_header(req, "Content-Type", SLICE("text/plain; charset=utf-8"));
     http_add_header(req, "Cache-Control", SLICE("no-store"));
     http_respond(req, 200, NULL, 0, slice_of(text));
+}
+
+/* What is dear to answer runs a few times at once for one network, so that a stranger cannot use all of it up. */
+static bool enter(struct exchange_job *j, struct err *e)
+{
+    unsigned max = j->route->per_network;
+
+    if (max && !inflight_enter(j->x.router->inflight, &j->x.client, max)) {
+        (void)err_set(e, ERR_BUSY, "%u requests of this kind run for this network already", max);
+        return false;
+    }
+    j->entered = max != 0;
+    return true;
 }
 
 void dispatch(struct dispatcher *d, struct http_request *req)
@@ -214,9 +229,11 @@ void dispatch(struct dispatcher *d, struct http_request *req)
     arena_init(&j->x.arena, EXCHANGE_ARENA_MAX);
     buf_init(&j->x.reply_body, PAGE_MAX);
     (void)str_copy(j->x.request_id, sizeof j->x.request_id, slice_of(http_request_id(req)));
+    j->dispatcher = d;
     j->route = choose_route(&j->x, req);
+    j->handler = j->route->handler;
     http_pend(req);
-    if (jobs_submit(j->route->pool == POOL_HASH ? d->hash_pool : d->store_pool, &j->job, &e) == 0)
+    if (enter(j, &e) && jobs_submit(d->store_pool, &j->job, &e) == 0)
         return;
     j->x.err = e; /* a full queue: refused at once; counted in the log, not in the store, which is what is busy */
     refuse_only(&j->x);

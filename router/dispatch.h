@@ -15,6 +15,8 @@ struct dispatcher {
     struct jobs_reply *reply;
 };
 
+/* The Host is that of public_url. */
+bool dispatch_is_login_host(const struct config *c, const struct http_request *req);
 /* A request on the main listener. */
 void dispatch(struct dispatcher *d, struct http_request *req);
 /* A request on the auth listener: /auth and /healthz, nothing else. */

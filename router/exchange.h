@@ -28,6 +28,8 @@ struct router {
     struct session_table *sessions;
     struct throttle *throttle;
     struct grants_cache *grants; /* grants.h */
+    struct flood *flood;         /* flood.h */
+    struct inflight *inflight;   /* flood.h */
     bool secure;                 /* public_url is https: HSTS */
 };
 
@@ -55,6 +57,11 @@ struct exchange {
     char request_id[REQUEST_ID_SIZE];
     int64_t now;
 
+    /* to go on in another pool: set by a handler that makes no reply yet */
+    void (*then)(struct exchange *x);
+    bool then_hash; /* in the hash pool, else in the store pool */
+    void *state;    /* the handlers' own, in the arena */
+
     /* the reply */
     int status; /* 0: not set */
     struct reply_header headers[REPLY_HEADERS_MAX];
@@ -63,6 +70,7 @@ struct exchange {
     const char *content_type_out;
 
     /* for the log line and the event */
+    bool proven;           /* a verified assertion or a right password stands behind it: its event is never dropped */
     const char *again_url; /* for the refusal page; NULL: the login page */
     const char *event;     /* "login.accepted"; NULL: only an access line at debug level */
     const char *account;   /* e-mail concerned, escaped when logged; NULL if none */

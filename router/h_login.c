@@ -89,6 +89,7 @@ static int read_input(struct exchange *x, struct login_input *in)
     if (email_parse(slice_trim(form_get(&in->form, "email")), &in->who, &x->err) != 0) {
         struct slice typed = form_get(&in->form, "email");
 
+        x->err.found[0] = '\0'; /* people type passwords into the wrong box: not into the log */
         fill_form(x, &in->to, typed.p ? typed.p : "", &page);
         page.error = err_user_text(x->err.code);
         x->event = "login.refused";
@@ -169,18 +170,43 @@ void handle_login_sso(struct exchange *x)
 /* --- the password door ----------------------------------------------------------------------------------------------
  */
 
-/* The device's id if its cookie was made for this account; empty otherwise. */
+/* Names the password that an account has, without telling it: a device is known until it changes. */
+static void password_name(struct exchange *x, const char *hash, char dst[2 * KEYRING_TAG_BYTES + 1])
+{
+    unsigned char tag[KEYRING_TAG_BYTES];
+
+    keyring_tag(x->router->keys, "device-password", slice_of(hash), tag);
+    hex_encode(dst, tag, sizeof tag);
+}
+
+static bool password_is_still(struct exchange *x, const struct email *who, struct slice name)
+{
+    struct account *account = arena_alloc(&x->arena, sizeof *account);
+    char now[2 * KEYRING_TAG_BYTES + 1];
+    struct err e = ERR_INIT;
+    bool found = false;
+
+    if (!account || store_account_by_email(x->router->store, who->key, account, &found, &e) != 0 || !found)
+        return false;
+    password_name(x, account->password_hash, now);
+    return slice_is(name, now);
+}
+
+/* The device's id if its cookie was made for this account and the password it has now; empty otherwise. */
 static struct slice known_device(struct exchange *x, const struct email *who)
 {
-    struct slice value = http_cookie_get(&x->cookies, COOKIE_DEVICE), lines, account;
+    struct slice value = http_cookie_get(&x->cookies, COOKIE_DEVICE), lines, account, password;
     struct err e = ERR_INIT;
     struct slice id = {NULL, 0};
     struct buf plain;
+    int64_t made;
 
     buf_init(&plain, 1024);
     if (value.p && keyring_open(x->router->keys, COOKIE_DEVICE, value, &plain, &e) == 0) {
         lines = buf_slice(&plain);
-        if (slice_split(&lines, '\n', &account) && slice_is(account, who->key))
+        made = target_line_number(&lines);
+        if (made >= 0 && x->now - made < DEVICE_SECONDS && slice_split(&lines, '\n', &account) &&
+            slice_is(account, who->key) && slice_split(&lines, '\n', &password) && password_is_still(x, who, password))
             id = arena_slice(&x->arena, lines);
     }
     buf_free(&plain);
@@ -188,10 +214,10 @@ static struct slice known_device(struct exchange *x, const struct email *who)
 }
 
 /* Remembers on this device that it signed in to this account: the throttle then tells it from strangers. */
-static void remember_device(struct exchange *x, const struct email *who)
+static void remember_device(struct exchange *x, const struct email *who, const char *password_hash)
 {
     unsigned char random[16];
-    char id[2 * sizeof random + 1];
+    char id[2 * sizeof random + 1], password[2 * KEYRING_TAG_BYTES + 1];
     struct err e = ERR_INIT;
     struct buf plain, sealed;
 
@@ -199,7 +225,8 @@ static void remember_device(struct exchange *x, const struct email *who)
     hex_encode(id, random, sizeof random);
     buf_init(&plain, 1024);
     buf_init(&sealed, 2048);
-    buf_printf(&plain, "%s\n%s", who->key, id);
+    password_name(x, password_hash, password);
+    buf_printf(&plain, "%lld\n%s\n%s\n%s", (long long)x->now, who->key, password, id);
     if (!buf_failed(&plain) && keyring_seal(x->router->keys, COOKIE_DEVICE, buf_slice(&plain), &sealed, &e) == 0)
         reply_cookie(x, COOKIE_DEVICE, buf_cstr(&sealed), HTTP_SAME_SITE_LAX, DEVICE_SECONDS);
     buf_free(&plain);
@@ -216,28 +243,6 @@ static void password_again(struct exchange *x, const struct login_input *in)
     x->event = "login.refused";
     page_password(&x->reply_body, &page);
     reply_page(x, err_http_status(x->err.code));
-}
-
-/* One hash, counted before and settled after. */
-static int check_password(struct exchange *x, const struct login_input *in, struct account *ret)
-{
-    struct throttle_attempt attempt = {
-        .account = in->who.key, .client = x->client, .device = known_device(x, &in->who)};
-    struct slice password = form_get(&in->form, "password");
-    int64_t retry = 0;
-    int r;
-
-    if (throttle_admit(x->router->throttle, &attempt, x->now, &retry, &x->err) != 0) {
-        reply_header(x, "Retry-After", arena_printf(&x->arena, "%lld", (long long)retry));
-        return -1;
-    }
-    r = password_check(x->router->store, &in->who, password, ret, &x->err);
-    throttle_settle(x->router->throttle, &attempt,
-                    r == 0                                          ? THROTTLE_SUCCEEDED
-                    : err_class_of(x->err.code) == ERR_CLASS_PERSON ? THROTTLE_FAILED
-                                                                    : THROTTLE_ABANDONED,
-                    x->now);
-    return r;
 }
 
 /* account->password_hash is then the new one. */
@@ -292,42 +297,89 @@ static void sign_in(struct exchange *x, const struct login_input *in, const stru
         flow_refuse(x, "login.refused");
         return;
     }
-    remember_device(x, &in->who);
+    remember_device(x, &in->who, account->password_hash);
     flow_onward(x, &who, &in->to);
+}
+
+/*
+ * The password door in three steps, so that the hash threads do nothing but hash: what is refused without a hash never
+ * gets there, and no event or session is written there. Throttled before, settled after, exactly once.
+ */
+struct password_login {
+    struct login_input in;
+    struct throttle_attempt attempt;
+    struct account account;
+    bool right;
+};
+
+static void finish_password(struct exchange *x)
+{
+    struct password_login *l = x->state;
+    struct policy_decision decision = {0};
+    struct err ignored = ERR_INIT;
+    bool wrong = err_class_of(x->err.code) == ERR_CLASS_PERSON;
+
+    throttle_settle(x->router->throttle, &l->attempt,
+                    l->right ? THROTTLE_SUCCEEDED
+                    : wrong  ? THROTTLE_FAILED
+                             : THROTTLE_ABANDONED,
+                    x->now);
+    x->proven = l->right;
+    if (wrong) {
+        password_again(x, &l->in);
+    } else if (x->err.code != ERR_NONE || authorize_password(x, &l->in, &decision) != 0) {
+        flow_refuse(x, "login.refused");
+    } else {
+        if (decision.grant_id)
+            (void)store_grant_touch(x->router->store, decision.grant_id, x->now, &ignored);
+        sign_in(x, &l->in, &l->account);
+    }
+}
+
+/* In the hash pool. */
+static void check_password(struct exchange *x)
+{
+    struct password_login *l = x->state;
+    struct slice password = form_get(&l->in.form, "password");
+
+    if (x->err.code == ERR_NONE && password_check(x->router->store, &l->in.who, password, &l->account, &x->err) == 0) {
+        l->right = true;
+        rehash_if_needed(x, &l->account, password);
+    }
+    x->then = finish_password;
+    x->then_hash = false;
 }
 
 void handle_login_password(struct exchange *x)
 {
-    struct login_input in = {.to = TARGET_NONE};
+    struct password_login *l = arena_alloc(&x->arena, sizeof *l);
     struct policy_decision decision = {0};
-    struct account account;
-    struct err ignored = ERR_INIT;
+    int64_t retry = 0;
 
-    if (read_input(x, &in) != 0)
+    if (!l) {
+        (void)err_set(&x->err, ERR_MEMORY, "login");
+        flow_refuse(x, "login.refused");
         return;
-    route(x, &in, &decision);
+    }
+    if (read_input(x, &l->in) != 0)
+        return;
+    route(x, &l->in, &decision);
     if (decision.door != DOOR_PASSWORD && decision.door != DOOR_CHOOSE) {
         if (x->err.code == ERR_NONE)
             (void)err_set(&x->err, ERR_DENIED_DOOR, "the password door is not open for this address");
         flow_refuse(x, "login.refused");
         return;
     }
-    if (check_password(x, &in, &account) != 0) {
-        if (err_class_of(x->err.code) == ERR_CLASS_PERSON)
-            password_again(x, &in);
-        else
-            flow_refuse(x, "login.refused");
+    l->attempt =
+        (struct throttle_attempt){.account = l->in.who.key, .client = x->client, .device = known_device(x, &l->in.who)};
+    if (throttle_admit(x->router->throttle, &l->attempt, x->now, &retry, &x->err) != 0) {
+        reply_header(x, "Retry-After", arena_printf(&x->arena, "%lld", (long long)retry));
+        password_again(x, &l->in);
         return;
     }
-    if (authorize_password(x, &in, &decision) != 0) {
-        flow_refuse(x, "login.refused");
-    } else {
-        if (decision.grant_id)
-            (void)store_grant_touch(x->router->store, decision.grant_id, x->now, &ignored);
-        rehash_if_needed(x, &account, form_get(&in.form, "password"));
-        sign_in(x, &in, &account);
-    }
-    secret_wipe(account.password_hash, sizeof account.password_hash);
+    x->state = l;
+    x->then = check_password;
+    x->then_hash = true;
 }
 
 /* --- signing out

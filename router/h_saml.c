@@ -81,7 +81,7 @@ static int choose_idp(struct exchange *x, struct slice xml, struct acs *s)
 static struct slice signed_request_id(const struct saml_assertion *as)
 {
     for (size_t i = 0; i < as->nconfirmations; i++) {
-        if (as->confirmations[i].bearer && as->confirmations[i].in_response_to.p)
+        if (as->confirmations[i].bearer && as->confirmations[i].in_response_to.n > 0)
             return as->confirmations[i].in_response_to;
     }
     return (struct slice){NULL, 0};
@@ -134,13 +134,58 @@ static int match_cookie(struct exchange *x, struct acs *s)
     return 0;
 }
 
+/* The values of one attribute added to the groups; false if any of them cannot be read or held: then they are not all
+ * known. */
+static bool add_groups(const struct saml_attribute *at, struct buf *text)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < at->nvalues; i++) {
+        struct slice g = slice_trim(at->values[i]);
+
+        if (!at->values[i].p || slice_find(g, '\n') >= 0 || text->len + g.n + 1 > STORE_GROUPS_MAX) {
+            all = false;
+            continue;
+        }
+        if (g.n == 0)
+            continue;
+        if (text->len)
+            buf_add_char(text, '\n');
+        buf_add_slice(text, g);
+    }
+    return all;
+}
+
+/*
+ * All values of all attributes of that name: an IdP may send one Attribute with many values, or many with one. What is
+ * there but cannot be read, and an overage mark, make the groups unknown - never "none", which would let a deny rule
+ * miss.
+ */
+static int read_groups(struct exchange *x, struct acs *s)
+{
+    const struct saml_assertion *as = &s->verdict.assertion;
+    struct buf text;
+
+    buf_init(&text, STORE_GROUPS_MAX);
+    s->groups_known = true;
+    for (size_t i = 0; i < as->nattributes; i++) {
+        const struct saml_attribute *at = &as->attributes[i];
+
+        if (s->idp->groups_overage_from && slice_is(at->name, s->idp->groups_overage_from))
+            s->groups_known = false;
+        if (slice_is(at->name, s->idp->groups_from) && !add_groups(at, &text))
+            s->groups_known = false;
+    }
+    s->groups = arena_slice(&x->arena, buf_slice(&text));
+    buf_free(&text);
+    return s->groups.p ? 0 : err_set(&x->err, ERR_MEMORY, "groups");
+}
+
 /* The claims that the account and the session are made of; all from signed bytes. */
 static int read_claims(struct exchange *x, struct acs *s)
 {
     const struct saml_assertion *as = &s->verdict.assertion;
     const struct config_idp *idp = s->idp;
-    const struct saml_attribute *groups = saml_attribute_get(as, slice_of(idp->groups_from));
-    struct buf text;
 
     s->subject = strcmp(idp->subject_from, "nameid") == 0 ? slice_trim(as->name_id)
                                                           : saml_attribute_single(as, slice_of(idp->subject_from));
@@ -150,24 +195,7 @@ static int read_claims(struct exchange *x, struct acs *s)
     s->name = saml_attribute_single(as, slice_of(idp->name_from));
     if (s->name.n > STORE_NAME_MAX || !s->name.p)
         s->name = SLICE("");
-    s->groups_known = !idp->groups_overage_from || !saml_attribute_get(as, slice_of(idp->groups_overage_from));
-    buf_init(&text, STORE_GROUPS_MAX);
-    for (size_t i = 0; groups && i < groups->nvalues; i++) {
-        struct slice g = slice_trim(groups->values[i]);
-
-        if (g.n == 0 || slice_find(g, '\n') >= 0)
-            continue;
-        if (text.len + g.n + 1 > STORE_GROUPS_MAX) { /* more than we can hold: unknown, not "no more" */
-            s->groups_known = false;
-            break;
-        }
-        if (text.len)
-            buf_add_char(&text, '\n');
-        buf_add_slice(&text, g);
-    }
-    s->groups = arena_slice(&x->arena, buf_slice(&text));
-    buf_free(&text);
-    return s->groups.p ? 0 : err_set(&x->err, ERR_MEMORY, "groups");
+    return read_groups(x, s);
 }
 
 /* The asserted identity is judged, whatever address was typed, by the rules in force now. */
@@ -294,6 +322,7 @@ void handle_acs(struct exchange *x)
         return;
     }
     x->account = s->verdict.email.text;
+    x->proven = true; /* a trusted key signed it, for us and now */
     if (match_cookie(x, s) != 0) {
         flow_refuse(x, "login.refused");
         return;

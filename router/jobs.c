@@ -126,8 +126,8 @@ static void *thread_main(void *arg)
             p->tail = &p->head;
         p->waiting--;
         pthread_mutex_unlock(&p->mutex);
-        j->run(j);
-        reply_push(j->reply, j);
+        if (j->run(j)) /* else it belongs to another pool by now */
+            reply_push(j->reply, j);
     }
 }
 

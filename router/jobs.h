@@ -17,7 +17,7 @@ struct jobs_pool;
 struct jobs_reply; /* the completion side of one loop */
 
 struct job {
-    void (*run)(struct job *j);  /* in a pool thread; must not touch the loop */
+    bool (*run)(struct job *j);  /* in a pool thread; must not touch the loop. False: it was submitted elsewhere */
     void (*done)(struct job *j); /* in the loop; frees the job */
     struct jobs_reply *reply;
     struct job *next;

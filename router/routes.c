@@ -9,18 +9,18 @@
 
 /* clang-format off */
 static const struct route routes[] = {
-    {"/",                  HTTP_METHOD_GET,  ROUTE_LOGIN, POOL_STORE, 0,         handle_home},
-    {"/login",             HTTP_METHOD_GET,  ROUTE_LOGIN, POOL_STORE, 0,         handle_login_page},
-    {"/login",             HTTP_METHOD_POST, ROUTE_LOGIN, POOL_STORE, FORM_BODY, handle_login},
-    {"/login/sso",         HTTP_METHOD_POST, ROUTE_LOGIN, POOL_STORE, FORM_BODY, handle_login_sso},
-    {"/login/password",    HTTP_METHOD_POST, ROUTE_LOGIN, POOL_HASH,  FORM_BODY, handle_login_password},
-    {"/saml/acs",          HTTP_METHOD_POST, ROUTE_LOGIN, POOL_STORE, ACS_BODY,  handle_acs},
-    {"/saml/metadata",     HTTP_METHOD_GET,  ROUTE_LOGIN, POOL_STORE, 0,         handle_sp_metadata},
-    {"/logout",            HTTP_METHOD_GET,  ROUTE_LOGIN, POOL_STORE, 0,         handle_logout_page},
-    {"/logout",            HTTP_METHOD_POST, ROUTE_LOGIN, POOL_STORE, FORM_BODY, handle_logout},
-    {"/.usher/start",      HTTP_METHOD_GET,  ROUTE_APP,   POOL_STORE, 0,         handle_start},
-    {"/.usher/land",       HTTP_METHOD_GET,  ROUTE_APP,   POOL_STORE, 0,         handle_land},
-    {"/.usher/usher.css",  HTTP_METHOD_GET,  ROUTE_ANY,   POOL_STORE, 0,         handle_css},
+    {"/",                  HTTP_METHOD_GET,  ROUTE_LOGIN, 0, 0,         handle_home},
+    {"/login",             HTTP_METHOD_GET,  ROUTE_LOGIN, 0, 0,         handle_login_page},
+    {"/login",             HTTP_METHOD_POST, ROUTE_LOGIN, 0, FORM_BODY, handle_login},
+    {"/login/sso",         HTTP_METHOD_POST, ROUTE_LOGIN, 0, FORM_BODY, handle_login_sso},
+    {"/login/password",    HTTP_METHOD_POST, ROUTE_LOGIN, 16,  FORM_BODY, handle_login_password},
+    {"/saml/acs",          HTTP_METHOD_POST, ROUTE_LOGIN, 32, ACS_BODY,  handle_acs},
+    {"/saml/metadata",     HTTP_METHOD_GET,  ROUTE_LOGIN, 0, 0,         handle_sp_metadata},
+    {"/logout",            HTTP_METHOD_GET,  ROUTE_LOGIN, 0, 0,         handle_logout_page},
+    {"/logout",            HTTP_METHOD_POST, ROUTE_LOGIN, 0, FORM_BODY, handle_logout},
+    {"/.usher/start",      HTTP_METHOD_GET,  ROUTE_APP,   0, 0,         handle_start},
+    {"/.usher/land",       HTTP_METHOD_GET,  ROUTE_APP,   0, 0,         handle_land},
+    {"/.usher/usher.css",  HTTP_METHOD_GET,  ROUTE_ANY,   0, 0,         handle_css},
 };
 /* clang-format on */
 

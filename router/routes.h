@@ -1,5 +1,6 @@
 /*
- * routes.h - which path and method reach which handler, on which kind of host, in which pool, with how large a body.
+ * routes.h - which path and method reach which handler, on which kind of host, how many at once from one network, with
+ * how large a body.
  */
 #ifndef USHER_ROUTER_ROUTES_H
 #define USHER_ROUTER_ROUTES_H
@@ -8,13 +9,12 @@
 #include "router/http/server.h"
 
 enum route_host { ROUTE_LOGIN = 1, ROUTE_APP = 2, ROUTE_ANY = 3 };
-enum route_pool { POOL_STORE = 0, POOL_HASH };
 
 struct route {
     const char *path;
     enum http_method method; /* GET stands for HEAD as well */
     enum route_host host;
-    enum route_pool pool;
+    unsigned per_network; /* at most so many at once from one network; 0: no limit */
     size_t body_max;
     void (*handler)(struct exchange *x);
 };

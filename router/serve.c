@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "router/auth.h"
 #include "router/dispatch.h"
+#include "router/flood.h"
 #include "router/grants.h"
 #include "router/log.h"
 
@@ -26,6 +27,7 @@
 #define DRAIN_MS 10000
 #define TICK_MS 500
 #define FLUSH_TICKS 120 /* every minute */
+#define PURGE_STEPS 50
 
 enum { TAG_MAIN = 0, TAG_AUTH = 1 };
 
@@ -70,8 +72,12 @@ static void on_request(struct http_request *req, void *arg)
 
 static size_t on_head(const struct http_request *head, void *arg)
 {
-    (void)arg;
-    return head->tag == TAG_AUTH ? 0 : route_body_max(head->path);
+    const struct loop *l = arg;
+
+    if (head->tag == TAG_AUTH)
+        return 0;
+    /* a body for a host that is not ours is not even read */
+    return dispatch_is_login_host(l->dispatcher.router->config, head) ? route_body_max(head->path) : HTTP_REFUSE(421);
 }
 
 static void on_report(const struct http_report *r, void *arg)
@@ -168,24 +174,36 @@ struct housekeeping {
     int64_t changes;
 };
 
-static void housekeeping_run(struct job *job)
+/* Each step is bounded, so that logins get between them; together they outrun what strangers can have stored. */
+static void purge(struct router *r, struct err *e)
+{
+    size_t gone = 0;
+
+    for (int step = 0; step < PURGE_STEPS; step++) {
+        if (store_purge(r->store, clock_now(), r->config->events_keep, &gone, e) != 0 || gone == 0)
+            return;
+    }
+}
+
+static bool housekeeping_run(struct job *job)
 {
     struct housekeeping *h = (struct housekeeping *)job;
     struct router *r = &h->daemon->router;
     struct err e = ERR_INIT;
     int64_t now_at = h->changes;
-    size_t gone = 0;
 
     if (store_changes(r->store, &now_at, &e) == 0 && now_at != h->changes) {
         if (session_table_refresh(r->sessions, r->store, &e) == 0 && grants_cache_reload(r->grants, r->store, &e) == 0)
             h->changes = now_at; /* only then: a failed refresh is tried again at the next tick */
     }
     if (h->flush && e.code == ERR_NONE) {
+        flood_report(r->flood, r->store, clock_now());
         if (session_table_flush(r->sessions, r->store, false, &e) == 0)
-            (void)store_purge(r->store, clock_now(), r->config->events_keep, &gone, &e);
+            purge(r, &e);
     }
     if (e.code != ERR_NONE)
         log_err(LOG_LEVEL_WARNING, "housekeeping", &e);
+    return true;
 }
 
 static void housekeeping_done(struct job *job)
@@ -262,8 +280,10 @@ static int open_state(struct daemon *d, struct err *e)
         return -1;
     r->sessions = session_table_new(SESSION_TOKENS_MAX);
     r->throttle = throttle_new();
+    r->flood = flood_new();
+    r->inflight = inflight_new();
     r->secure = r->config->public_parsed.https;
-    if (!r->sessions || !r->throttle)
+    if (!r->sessions || !r->throttle || !r->flood || !r->inflight)
         return err_set(e, ERR_MEMORY, "session table");
     if (store_changes(r->store, &d->changes, e) != 0 || grants_cache_new(r->store, &r->grants, e) != 0)
         return -1;
@@ -375,6 +395,8 @@ static void stop(struct daemon *d)
         log_err(LOG_LEVEL_WARNING, "stop", &e);
     grants_cache_free(d->router.grants);
     throttle_free(d->router.throttle);
+    flood_free(d->router.flood);
+    inflight_free(d->router.inflight);
     session_table_free(d->router.sessions);
     store_close(d->router.store);
     keyring_free(d->router.keys);

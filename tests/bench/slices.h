@@ -32,7 +32,7 @@ struct slices_worker {
     uint32_t count; /* that take about SLICE_NS */
 };
 
-static void slices_fail(const char *name, const char *what)
+static _Noreturn void slices_fail(const char *name, const char *what)
 {
     (void)fprintf(stderr, "bench: %s: %s\n", name, what);
     exit(1);

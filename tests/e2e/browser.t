@@ -9,4 +9,5 @@ missing=$(site_missing)
 [ -z "$missing" ] || skip_all "$missing"
 site_start
 site_usher
-site_checks browser-checks.js
+site_checks browser-checks.js || exit 1
+site_sane || exit 1

@@ -30,6 +30,7 @@ came() {
 }
 
 outcome
+ok "usher itself: nothing for a sanitizer to say" site_sane
 is "usher itself: the pending cookie fits" "$(came cookie)" fits
 is "usher itself: the login arrives" "$(came login)" arrived
 is "usher itself: one application's session is refused at the other" "$(came thief)" refused

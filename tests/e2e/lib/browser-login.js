@@ -1,6 +1,6 @@
 // browser-login.js - browser.t: both doors, what the applications get to see, one session per host, signing out.
 'use strict';
-const { test, assert, echoed, cookies, raw, events, sessions, PASSWORD, AT_PROVIDER } = require('./site.js');
+const { test, assert, echoed, cookies, raw, events, sessions, AT_PROVIDER } = require('./site.js');
 
 const FORGED = { 'Remote-User': 'root@usher.test', 'Remote-Email': 'root@usher.test', 'Remote-Name': 'Root', 'Remote-Groups': 'wheel' };
 

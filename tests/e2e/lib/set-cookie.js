@@ -9,7 +9,7 @@ function setCookie(headers, prefix) {
 	return lines[0];
 }
 
-// The attributes of a line, each exactly once: [name, value] in lower case, sorted.
+// The attributes of a line, in lower case, sorted.
 function attributes(line) {
 	return line.split(';').slice(1).map((a) => a.trim().toLowerCase()).sort();
 }

@@ -180,4 +180,4 @@ async function refusedPage(page, code, { again = true } = {}) {
 	assert.strictEqual(await page.locator('script, meta[http-equiv]').count(), 0);
 }
 
-module.exports = { open, test, assert, usher, events, sessions, accepted, echoed, cookies, raw, pageError, refusedPage, PASSWORD, PENDING, AT_PROVIDER, dir };
+module.exports = { open, test, assert, events, sessions, accepted, echoed, cookies, raw, pageError, refusedPage, PASSWORD, PENDING, AT_PROVIDER };

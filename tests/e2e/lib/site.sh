@@ -5,6 +5,7 @@
 #   site_start               starts all of it but usher, and writes $E2E_DIR/usher.yaml
 #   site_usher [BINARY]      starts usher, or stops the one that runs and starts another in its place, with the same store
 #   site_checks FILE.js      runs the checks with what they need to know in the environment
+#   site_sane                stops usher; fails if a sanitizer it was built with complained
 #
 # Sets CERTS, LOGIN, NGINX_PORT, USHER_PORT, AUTH_PORT, USHER_PID. The accounts with a password have $SITE_PASSWORD.
 . "$E2E_LIB/nginx.sh"
@@ -64,11 +65,22 @@ site_start() {
 }
 
 site_usher() {
-	[ -z "${USHER_PID:-}" ] || e2e_stop "$USHER_PID"
+	site_stop_usher
 	site_real=$USHER
 	USHER=${1:-$USHER}
 	usher_start "$E2E_DIR/usher.yaml"
 	USHER=$site_real
+}
+
+site_stop_usher() {
+	[ -z "${USHER_PID:-}" ] || e2e_stop "$USHER_PID"
+	USHER_PID=
+}
+
+# What a sanitizer found in usher, its end included.
+site_sane() {
+	site_stop_usher
+	! grep -E 'Sanitizer|runtime error:' "$E2E_DIR/usher.log" | sed 's/^/# usher: /' | grep .
 }
 
 site_checks() {

@@ -19,16 +19,17 @@ static atomic_int ran;
 static int answered, wanted;
 static sem_t gate;
 
-static void run(struct job *j)
+static bool run(struct job *j)
 {
     ((struct probe *)j)->ran_in = pthread_self();
     atomic_fetch_add(&ran, 1);
+    return true;
 }
 
-static void run_at_gate(struct job *j)
+static bool run_at_gate(struct job *j)
 {
     sem_wait(&gate);
-    run(j);
+    return run(j);
 }
 
 static void done(struct job *j)
@@ -40,7 +41,7 @@ static void done(struct job *j)
         (void)event_base_loopbreak(base);
 }
 
-static int submit(struct jobs_pool *p, struct jobs_reply *r, void (*fn)(struct job *), struct err *e)
+static int submit(struct jobs_pool *p, struct jobs_reply *r, bool (*fn)(struct job *), struct err *e)
 {
     struct probe *probe = calloc(1, sizeof *probe);
     int rc;
@@ -105,6 +106,39 @@ static void a_full_queue_refuses_at_once(void **state)
     jobs_reply_free(r);
 }
 
+static struct jobs_pool *second;
+
+static bool pass_on(struct job *j)
+{
+    struct err e = ERR_INIT;
+
+    j->run = run;
+    return jobs_submit(second, j, &e) != 0;
+}
+
+static void a_job_may_go_on_in_another_pool(void **state)
+{
+    struct jobs_pool *p = NULL;
+    struct jobs_reply *r = NULL;
+    struct err e = ERR_INIT;
+
+    (void)state;
+    answered = 0;
+    wanted = 100;
+    atomic_store(&ran, 0);
+    assert_ok(jobs_reply_new(base, &r, &e), &e);
+    assert_ok(jobs_pool_new("first", 2, 1000, &p, &e), &e);
+    assert_ok(jobs_pool_new("second", 2, 1000, &second, &e), &e);
+    for (int i = 0; i < wanted; i++)
+        assert_ok(submit(p, r, pass_on, &e), &e);
+    (void)event_base_dispatch(base);
+    assert_int_equal(answered, wanted);
+    assert_int_equal(atomic_load(&ran), wanted);
+    jobs_pool_free(p);
+    jobs_pool_free(second);
+    jobs_reply_free(r);
+}
+
 static void stopping_finishes_what_was_accepted(void **state)
 {
     struct jobs_pool *p = NULL;
@@ -145,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_are_answered_in_the_loop),
         cmocka_unit_test(a_full_queue_refuses_at_once),
+        cmocka_unit_test(a_job_may_go_on_in_another_pool),
         cmocka_unit_test(stopping_finishes_what_was_accepted),
     };
 
