@@ -8,7 +8,7 @@ void claims_init(struct claims *c, struct arena *a)
 
 static struct mint_attribute *find_or_add(struct claims *c, const char *name)
 {
-    for (size_t i = 0; i < c->n; i++) {
+    for (size_t i = 0; i < c->n && !c->apart; i++) {
         if (strcmp(c->v[i].name, name) == 0)
             return &c->v[i];
     }

@@ -1,7 +1,7 @@
 /*
  * claims.h - builds the attribute list of a Response, with Entra's names for the usual claims.
  *
- * Lives in an arena; a name that is added again gets a further value.
+ * Lives in an arena; a name that is added again gets a further value (or, `apart`, another Attribute).
  */
 #ifndef USHER_LAB_CLAIMS_H
 #define USHER_LAB_CLAIMS_H
@@ -15,6 +15,7 @@
 
 struct claims {
     struct arena *a; /* not owned */
+    bool apart;      /* each value in an Attribute of its own, as some identity providers send groups */
     struct mint_attribute v[CLAIMS_MAX];
     size_t n;
 };

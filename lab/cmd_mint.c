@@ -17,7 +17,7 @@ struct options {
     const char *id, *name_id, *name_id_format, *email, *upn, *object_id, *tenant, *display_name;
     const char *now, *valid, *session_index, *session_valid, *sign, *algorithm, *trick;
     struct lab_list group, attribute;
-    bool base64;
+    bool base64, apart;
 };
 
 /* clang-format off */
@@ -47,6 +47,7 @@ static const struct lab_option options[] = {
     {"sign", LAB_STRING, offsetof(struct options, sign), "WHAT", "assertion (as Entra), response, both or nothing"},
     {"algorithm", LAB_STRING, offsetof(struct options, algorithm), "NAME", "rsa-sha256 unless given"},
     {"trick", LAB_STRING, offsetof(struct options, trick), "NAME", "spoil it in one way, see below"},
+    {"one-value-each", LAB_FLAG, offsetof(struct options, apart), NULL, "an Attribute of its own for every value of a claim"},
     {"base64", LAB_FLAG, offsetof(struct options, base64), NULL, "print the form value SAMLResponse instead of XML"},
 };
 /* clang-format on */
@@ -105,6 +106,7 @@ static int parse_sign(const char *text, unsigned *ret, struct err *e)
 
 static int add_claims(const struct options *o, struct claims *c, struct err *e)
 {
+    c->apart = o->apart;
     if (claims_add(c, SAML_CLAIM_TENANT_ID, o->tenant, e) != 0 ||
         claims_add(c, SAML_CLAIM_OBJECT_ID, o->object_id, e) != 0 || claims_add(c, CLAIM_UPN, o->upn, e) != 0 ||
         claims_add(c, SAML_CLAIM_DISPLAY_NAME, o->display_name, e) != 0 ||

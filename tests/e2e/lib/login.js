@@ -19,7 +19,7 @@ function mint(requestId_, o = {}) {
 		acs: `${LOGIN}/saml/acs`, 'name-id': 'ada@usher.test', email: 'ada@usher.test', 'object-id': 'oid-ada', 'display-name': 'Ada Lovelace', group: ['staff', 'unsent'], ...o };
 	const args = ['mint', '--base64'];
 	if (requestId_) args.push('--request-id', requestId_);
-	for (const [k, v] of Object.entries(all)) for (const one of [].concat(v === null ? [] : v)) args.push(`--${k}`, one);
+	for (const [k, v] of Object.entries(all)) for (const one of [].concat(v === null ? [] : v)) args.push(`--${k}`, ...(one === true ? [] : [one]));
 	return execFileSync(env.USHER_LAB, args, { encoding: 'utf8' }).trim();
 }
 
@@ -268,6 +268,27 @@ async function main() {
 	await test('denied-by-rule: typed a colleague, asserted a leaver', async () => {
 		const row = refused(await sso({ email: 'bob@usher.test', 'object-id': 'oid-bob', group: ['leavers'] }, 'ada@usher.test'), 403, 'denied-by-rule');
 		assert.strictEqual(row.account, 'bob@usher.test');
+	});
+	await test('denied-by-rule: groups in one Attribute each are all read', async () =>
+		refused(await sso({ email: 'bob@usher.test', 'object-id': 'oid-bob', group: ['staff', 'leavers'], 'one-value-each': true }), 403, 'denied-by-rule'));
+	await test('denied-by-rule: groups that are not all known deny', async () => {
+		refused(await sso({ email: 'bob@usher.test', 'object-id': 'oid-bob', group: ['staff', 'two\nlines'] }), 403, 'denied-by-rule');
+		refused(await sso({ email: 'bob@usher.test', 'object-id': 'oid-bob', group: null, attribute: 'http://schemas.microsoft.com/claims/groups.link=https://graph.test/' }), 403, 'denied-by-rule');
+	});
+	await test('a password typed into the wrong box is not kept', async () => {
+		const row = refused(await type(client(), 'hunter2 S3cret!'), 400, 'bad-email');
+		assert.ok(!JSON.stringify(row).includes('hunter2'));
+		assert.ok(!require('fs').readFileSync(`${env.E2E_DIR}/usher.log`, 'utf8').includes('hunter2'));
+	});
+	await test('one network that fills the password door leaves it open to others', async () => {
+		const c = client();
+		const page = await c.get(`${LOGIN}/login`);
+		const form = { ...fields(page.body), email: 'on@local.test', password: 'no such password at all' };
+		const flood = Array.from({ length: 60 }, () => c.post(`${LOGIN}/login/password`, form, { headers: { 'X-Forwarded-For': '198.51.100.77' } }));
+		const good = await password(client(), 'on@local.test', PASSWORD);
+		const answers = (await Promise.all(flood)).map((r) => r.status);
+		assert.strictEqual(good.status, 303);
+		assert.ok(answers.every((s) => [401, 429, 503].includes(s)), answers.join());
 	});
 	await test('subject-key-missing', async () => refused(await sso({ 'object-id': null }), 403, 'subject-key-missing'));
 	await test('no-account-and-jit-off', async () => refused(await sso({ email: 'new@optional.test', 'object-id': 'oid-new' }), 403, 'no-account-and-jit-off'));
