@@ -11,6 +11,8 @@ const struct prescan_limits prescan_message = {
     .bytes = SAML_XML_MAX,
     .elements = 4096,
     .comments = 64,
+    .cdata = 256,
+    .attributes_total = 16 * 1024,
     .tag_bytes = 16 * 1024,
     .text_bytes = 256 * 1024,
     .attributes = 64,
@@ -24,6 +26,8 @@ const struct prescan_limits prescan_metadata = {
     .bytes = SAML_METADATA_MAX,
     .elements = 512 * 1024,
     .comments = 64 * 1024,
+    .cdata = 64 * 1024,
+    .attributes_total = 2 * 1024 * 1024,
     .tag_bytes = 16 * 1024,
     .text_bytes = 256 * 1024,
     .attributes = 64,
@@ -36,7 +40,7 @@ const struct prescan_limits prescan_metadata = {
 struct scan {
     const struct prescan_limits *max;
     const char *start, *p, *end;
-    size_t elements, comments, namespaces;
+    size_t elements, comments, cdata, attributes, namespaces;
     size_t depth;
     bool root_seen;
     size_t scope, scope_bytes; /* of all open elements */
@@ -260,6 +264,8 @@ static int scan_bang(struct scan *s)
     } else if (starts(s, "<![CDATA[")) {
         if (s->depth == 0)
             return refuse(s, ERR_XML_SYNTAX, "CDATA section outside the root element");
+        if (++s->cdata > s->max->cdata)
+            return too_many(s, "CDATA sections", s->max->cdata);
         close = memmem(from, (size_t)(s->end - from), "]]>", 3);
         if (!close)
             return refuse(s, ERR_XML_SYNTAX, "CDATA section without end");
@@ -358,6 +364,8 @@ static int scan_start_tag(struct scan *s)
     while (skip_space(s) && s->p < s->end && *s->p != '>' && *s->p != '/') {
         if (++nattributes > s->max->attributes)
             return too_many(s, "attributes in one tag", s->max->attributes);
+        if (++s->attributes > s->max->attributes_total)
+            return too_many(s, "attributes", s->max->attributes_total);
         if (scan_attribute(s, &nnamespaces) != 0)
             return -1;
     }

@@ -21,6 +21,8 @@ struct prescan_limits {
     size_t bytes;            /* of the document */
     size_t elements;         /* of the document */
     size_t comments;         /* of the document */
+    size_t cdata;            /* sections of the document */
+    size_t attributes_total; /* of the document */
     size_t tag_bytes;        /* of one tag or comment */
     size_t text_bytes;       /* of one run of text or one CDATA section */
     size_t attributes;       /* of one tag, namespace declarations included */

@@ -218,6 +218,9 @@ static void limits_are_exact(void **state)
         {"", "<a xmlns='u'>", NULL, 32}, /* depth, see below */
         {"<a>", "<b/>", "</a>", 4095},   /* elements */
         {"<a>", "<!---->", "</a>", 64},  /* comments */
+        {"<a>", "<![CDATA[]]>", "</a>", 256},
+        {"<a>", "<b c='' d='' e='' f='' g='' h='' i='' j='' k='' l='' m='' n='' o='' p='' q='' r=''/>", "</a>",
+         1024}, /* attributes of the document */
         {"", "<!--x-->", "<a/>", 64},
         {"<a>", "<b xmlns='u'/>", "</a>", 1024}, /* namespaces of the document */
         {"<a b='", "x", "'/>", 16 * 1024 - 7},   /* octets of a tag */
