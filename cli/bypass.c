@@ -90,6 +90,10 @@ static int run_grant(const struct cli_command *c, int argc, char **argv)
         store = open_store(c, config);
     if (store) {
         if (make_row(&o, argv[0], &row, &e) == 0) {
+            if (row.account[0] == '*' && row.account[1] == '@')
+                fprintf(stderr, "usher bypass grant: warning: this covers everybody in %s\n", row.account + 2);
+            if (row.until && row.until <= clock_now())
+                fprintf(stderr, "usher bypass grant: warning: it has expired already and opens nothing\n");
             open_event(&ev, "grant.added", row.account, o.reason);
             if (store_grant_add(store, &row, &ev, &id, &e) == 0) {
                 printf("grant %lld: %s %s\n", (long long)id, row.kind, row.account);

@@ -213,8 +213,12 @@ static int run_job(const struct cli_command *c, struct job *j, const char *file)
     j->report.allow = j->allow;
     j->report.signature_only = j->o.signature_only;
     if (e.code != ERR_NONE || judge(j, buf_slice(&content), &a, &verdict, &e) != 0) {
+        if (e.code == ERR_IO || err_class_of(e.code) == ERR_CLASS_BUG) { /* nothing was judged */
+            rc = cli_fail(c, &e);
+            goto out;
+        }
         report_refused(j->json, &e);
-        rc = e.code == ERR_IO || err_class_of(e.code) == ERR_CLASS_BUG ? CLI_FAILED : CLI_REFUSED;
+        rc = CLI_REFUSED;
         goto out;
     }
     j->report.now = j->expect.now;

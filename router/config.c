@@ -185,11 +185,27 @@ static bool is_localhost(const char *host)
            strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0;
 }
 
+/* The default port of a scheme is left out, as browsers do. */
+static bool is_standard_port(bool https, uint16_t port)
+{
+    return port == 0 || port == (https ? 443 : 80);
+}
+
+static char *origin_of(struct config *c, const struct url *u)
+{
+    bool v6 = strchr(u->host, ':') != NULL;
+    char port[8] = "";
+
+    if (!is_standard_port(u->https, u->port))
+        (void)snprintf(port, sizeof port, ":%u", u->port);
+    return arena_printf(&c->arena, "%s://%s%s%s%s", u->https ? "https" : "http", v6 ? "[" : "", u->host, v6 ? "]" : "",
+                        port);
+}
+
 static void check_public_url(struct config *c, struct conf_problems *p)
 {
     const struct conf_node *where = conf_get(conf_root(c->doc), "public_url");
     struct err e = ERR_INIT;
-    size_t n = strlen(c->public_url);
     char *origin;
 
     if (url_parse(slice_of(c->public_url), &c->public_parsed, &e) != 0) {
@@ -200,9 +216,7 @@ static void check_public_url(struct config *c, struct conf_problems *p)
         conf_problem(p, CONF_ERROR, where, "public_url is an origin: scheme, host and port, without a path");
     if (!c->public_parsed.https && !is_localhost(c->public_parsed.host))
         conf_problem(p, CONF_ERROR, where, "public_url must be https (browsers drop usher's cookies over http)");
-    if (n > 0 && c->public_url[n - 1] == '/')
-        n--;
-    origin = arena_strndup(&c->arena, c->public_url, n);
+    origin = origin_of(c, &c->public_parsed); /* as browsers write it in Origin, whatever case and port were typed */
     c->public_url = origin;
     c->acs_url = arena_printf(&c->arena, "%s/saml/acs", origin);
     if (!c->entity_id)
@@ -224,7 +238,8 @@ static void check_app_host(struct config *c, struct config_app *app, struct conf
         conf_problem_err(p, where, &e);
         return;
     }
-    normal = port ? arena_printf(&c->arena, "%s:%u", host, port) : arena_strdup(&c->arena, host);
+    normal = !is_standard_port(c->public_parsed.https, port) ? arena_printf(&c->arena, "%s:%u", host, port)
+                                                             : arena_strdup(&c->arena, host);
     app->host = normal;
     if (!app->name)
         app->name = app->host;
@@ -267,6 +282,26 @@ static bool read_apps(struct config *c, struct conf_problems *p)
     return true;
 }
 
+/* The folder that a path stands in must be there: said now, and not at the first login. */
+static void check_folder(const char *path, const struct conf_node *where, struct conf_problems *p)
+{
+    const char *slash = strrchr(path, '/');
+    char dir[4096];
+    struct stat st;
+
+    if (!slash || slash == path || !str_copy(dir, sizeof dir, slice_make(path, (size_t)(slash - path))))
+        return;
+    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
+        conf_problem(p, CONF_ERROR, where, "the folder %s is not there", dir);
+}
+
+static bool is_loopback(const struct netaddr *a)
+{
+    static const struct netaddr v6 = {.family = 6, .addr = {[15] = 1}};
+
+    return a->family == 4 ? a->addr[0] == 127 : memcmp(a, &v6, sizeof v6) == 0;
+}
+
 static void check_rest(struct config *c, struct conf_problems *p)
 {
     const struct conf_node *root = conf_root(c->doc);
@@ -276,6 +311,18 @@ static void check_rest(struct config *c, struct conf_problems *p)
                      "tls_cert and tls_key go together");
     if (c->store && strncmp(c->store, "sqlite:", 7) != 0)
         conf_problem(p, CONF_ERROR, conf_get(root, "store"), "not-supported: store is sqlite:PATH in this version");
+    if (c->store && strncmp(c->store, "sqlite:/", 8) == 0)
+        check_folder(c->store + 7, conf_get(root, "store"), p);
+    if (c->key_dir)
+        check_folder(c->key_dir, conf_get(root, "key_dir"), p);
+    if (!c->auth_listen.is_unix && !is_loopback(&c->auth_listen.ip))
+        conf_problem(p, CONF_WARNING, conf_get(root, "auth_listen"),
+                     "is not a loopback address: whoever reaches it can claim any client address and application");
+    if (c->auth_listen.is_unix
+            ? c->listen.is_unix && strcmp(c->auth_listen.path, c->listen.path) == 0
+            : c->auth_listen.port != 0 && !c->listen.is_unix && c->auth_listen.port == c->listen.port &&
+                  memcmp(&c->auth_listen.ip, &c->listen.ip, sizeof c->listen.ip) == 0)
+        conf_problem(p, CONF_ERROR, conf_get(root, "auth_listen"), "is the same address as listen");
     if (c->session_max != 0 && c->session_max < c->session_idle)
         conf_problem(p, CONF_WARNING, conf_get(root, "session_max"),
                      "is shorter than session_idle, which then never counts");

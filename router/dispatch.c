@@ -57,9 +57,9 @@ static void record(struct exchange *x)
     ev = arena_alloc(&x->arena, sizeof *ev);
     if (!ev)
         return;
+    if (x->event_stored)
+        x->unnamed = !x->unnamed; /* one of the two has the number */
     exchange_event(x, ev);
-    if (x->event_stored) /* the login's own event has the number already */
-        ev->request_id[0] = '\0';
     if (store_event_append(x->router->store, ev, &e) != 0)
         log_err(LOG_LEVEL_ERROR, "event.lost", &e);
 }

@@ -81,7 +81,8 @@ static bool can_start_again(enum err_code code)
 
 void reply_refusal(struct exchange *x)
 {
-    enum err_code code = x->err.code;
+    /* who proved who they are by SSO has no password to check */
+    enum err_code code = x->err.code == ERR_ACCOUNT_DISABLED && x->proven ? ERR_LINK_REFUSED : x->err.code;
     const char *again =
         x->again_url ? x->again_url : arena_printf(&x->arena, "%s/login", x->router->config->public_url);
 
@@ -132,7 +133,8 @@ static void exchange_detail(const struct exchange *x, char *dst, size_t size)
 void exchange_event(const struct exchange *x, struct event *ret)
 {
     *ret = (struct event){.at = x->now};
-    (void)str_copy(ret->request_id, sizeof ret->request_id, slice_of(x->request_id));
+    if (!x->unnamed)
+        (void)str_copy(ret->request_id, sizeof ret->request_id, slice_of(x->request_id));
     (void)str_copy(ret->kind, sizeof ret->kind, slice_of(x->event));
     if (x->err.code != ERR_NONE)
         (void)str_copy(ret->code, sizeof ret->code, slice_of(err_name(x->err.code)));

@@ -76,6 +76,7 @@ struct exchange {
     const char *account;   /* e-mail concerned, escaped when logged; NULL if none */
     const char *idp;
     const char *detail; /* policy trace and the like */
+    bool unnamed;       /* the login's own event goes without the number: a refusal behind it will be shown with it */
     bool event_stored;  /* written with the login's own transaction already */
 };
 

@@ -79,6 +79,15 @@ const char *flow_form_token(struct exchange *x)
     return form_token(x, cookie);
 }
 
+static bool holds_form_cookie(const struct exchange *x)
+{
+    for (size_t i = 0; i < x->cookies.n; i++) {
+        if (is_form_cookie(&x->cookies.v[i]))
+            return true;
+    }
+    return false;
+}
+
 static bool form_token_fits(struct exchange *x, struct slice token)
 {
     struct err e = ERR_INIT;
@@ -115,6 +124,9 @@ int flow_form(struct exchange *x, struct form *ret)
     }
     if (x->fetch_site.p && !slice_is(x->fetch_site, "same-origin"))
         return err_set(&x->err, ERR_CSRF, "form from another site (Sec-Fetch-Site)");
+    if (!holds_form_cookie(x))
+        return err_set(&x->err, ERR_NO_COOKIE,
+                       "the browser sent no form cookie back: cookies are blocked, or the page was never opened here");
     if (!form_token_fits(x, form_get(ret, "csrf")))
         return err_set(&x->err, ERR_CSRF, "form token does not belong to this browser");
     return 0;
@@ -197,18 +209,35 @@ static const char *landing_url(struct exchange *x, const struct session_view *wh
     return copy;
 }
 
+static const struct config_app *app_of_target(const struct exchange *x, const struct target *t)
+{
+    const struct config *c = x->router->config;
+
+    for (size_t i = 0; i < c->napps; i++) {
+        if (strcmp(c->apps[i].host, t->app) == 0)
+            return &c->apps[i];
+    }
+    return NULL;
+}
+
+void flow_foresee(struct exchange *x, const struct target *t, enum policy_door door, struct slice groups)
+{
+    const struct config_app *app = app_of_target(x, t);
+    struct err e = ERR_INIT;
+
+    x->unnamed = t->app[0] != '\0' && (!app || policy_authorize_app(&app->allow, door, groups, &e) != 0);
+}
+
 void flow_onward(struct exchange *x, const struct session_view *who, const struct target *t)
 {
     const struct config *c = x->router->config;
-    const struct config_app *app = NULL;
+    const struct config_app *app = app_of_target(x, t);
     const char *url;
 
     if (t->app[0] == '\0') {
         reply_redirect(x, arena_printf(&x->arena, "%s/", c->public_url));
         return;
     }
-    for (size_t i = 0; i < c->napps && !app; i++)
-        app = strcmp(c->apps[i].host, t->app) == 0 ? &c->apps[i] : NULL;
     x->account = x->account ? x->account : arena_strdup(&x->arena, who->email);
     if (!app) {
         (void)err_set(&x->err, ERR_RETURN_URL, "application '%s' is not configured any more", t->app);

@@ -292,6 +292,7 @@ static void sign_in(struct exchange *x, const struct login_input *in, const stru
     memcpy(row->name, account->name, sizeof row->name);
     (void)str_copy(row->door, sizeof row->door, SLICE("password"));
     x->event = "login.accepted";
+    flow_foresee(x, &in->to, DOOR_PASSWORD, SLICE(""));
     exchange_event(x, event);
     if (flow_open_session(x, &login, row, &who) != 0) {
         flow_refuse(x, "login.refused");

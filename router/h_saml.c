@@ -276,6 +276,7 @@ static int commit(struct exchange *x, const struct acs *s, struct store_login *l
     (void)str_copy(row->session_index, sizeof row->session_index, as->session_index);
     row->absolute_end = as->session_not_on_or_after;
     x->event = "login.accepted";
+    flow_foresee(x, &s->pending.to, DOOR_SSO, s->groups);
     exchange_event(x, event);
     return flow_open_session(x, login, row, who);
 }

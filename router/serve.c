@@ -86,8 +86,9 @@ static void on_report(const struct http_report *r, void *arg)
 
     (void)arg;
     netaddr_format(&r->peer, client);
-    log_line(LOG_LEVEL_DEBUG, "http", "what", r->event, "error", err_name(r->err->code), "message", r->err->msg,
-             "client", client, "request", r->request_id[0] ? r->request_id : NULL);
+    log_line(strcmp(r->event, "refused") == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "http", "what", r->event, "error",
+             err_name(r->err->code), "message", r->err->msg, "client", client, "request",
+             r->request_id[0] ? r->request_id : NULL);
 }
 
 static void on_drained(void *arg)
@@ -365,6 +366,10 @@ static void stop(struct daemon *d)
     struct err e = ERR_INIT;
 
     http_acceptor_free(d->acceptor);
+    if (d->acceptor && d->router.config->listen.is_unix)
+        (void)unlink(d->router.config->listen.path);
+    if (d->acceptor && d->router.config->auth_listen.is_unix)
+        (void)unlink(d->router.config->auth_listen.path);
     for (size_t i = 0; i < d->nloops; i++) {
         if (d->loops[i].started)
             (void)!write(d->loops[i].stop_fd[1], "x", 1);

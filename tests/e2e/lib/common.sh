@@ -126,7 +126,9 @@ bail() {
 }
 
 # skip_all REASON: for what this machine cannot run.
+# `make check` has installed everything and sets USHER_NO_SKIP: there, it is a failure.
 skip_all() {
+	[ -z "${USHER_NO_SKIP:-}" ] || bail "would skip: $*"
 	echo "1..0 # SKIP $*"
 	exit 0
 }

@@ -178,6 +178,11 @@ async function main() {
 		await c.get(e.location);
 		assert.strictEqual((await auth(c, 'crm.usher.test')).headers['remote-user'], 'room-4@usher.test');
 		refused(await enter(c, 'vault.usher.test', '/'), 403, 'app-not-allowed');
+		// the refusal that follows a login directly has its own event under the number shown
+		const direct = client();
+		const there = await direct.get('https://vault.usher.test/.usher/start?rd=%2F');
+		refused(await password(direct, 'room-4@usher.test', PASSWORD, there.location), 403, 'app-not-allowed');
+		assert.ok(direct.jar('login.usher.test').has('__Host-usher'));
 		refused(await enter(c, 'wiki.usher.test', '/'), 403, 'app-not-allowed');
 	});
 
@@ -247,8 +252,10 @@ async function main() {
 	await test('csrf: no form token, a foreign one, another origin', async () => {
 		const c = client();
 		const page = await c.get(`${LOGIN}/login`);
-		refused(await client().post(`${LOGIN}/login`, { email: 'ada@usher.test' }), 403, 'csrf');
-		refused(await client().post(`${LOGIN}/login`, { ...fields(page.body), email: 'ada@usher.test' }), 403, 'csrf');
+		refused(await client().post(`${LOGIN}/login`, { email: 'ada@usher.test' }), 403, 'no-cookie');
+		const other = client();
+		await other.get(`${LOGIN}/login`);
+		refused(await other.post(`${LOGIN}/login`, { ...fields(page.body), email: 'ada@usher.test' }), 403, 'csrf');
 		refused(await c.post(`${LOGIN}/login`, { ...fields(page.body), email: 'ada@usher.test' }, { headers: { Origin: 'https://evil.test' } }), 403, 'csrf');
 	});
 
@@ -302,7 +309,7 @@ async function main() {
 	});
 	await test('account-disabled: asserted', async () => {
 		usher('account disable', 'alice@usher.test');
-		refused(await sso({ email: 'alice@usher.test', 'object-id': 'oid-alice' }), 401, 'account-disabled');
+		refused(await sso({ email: 'alice@usher.test', 'object-id': 'oid-alice' }), 403, 'account-disabled');
 		usher('account enable', 'alice@usher.test');
 	});
 	await test('no-matching-cookie: another browser', async () => {
