@@ -17,8 +17,10 @@
 #include <string.h>
 
 #define ROWS 4
-#define WIDTH 16384 /* power of two */
-#define SETS 4096   /* power of two */
+/* Power of two, of 16 bits at most. Wide, for a fresh pair must be seen as fresh in a flood of others: of the 30000
+ * that two cores can hash in THROTTLE_FORGIVE_SEC, each row holds one in every second bucket. */
+#define WIDTH 65536
+#define SETS 4096 /* power of two */
 #define WAYS 8
 #define LEVEL_MAX 40 /* saturated: forgiven after LEVEL_MAX * THROTTLE_FORGIVE_SEC */
 
@@ -42,6 +44,7 @@ struct throttle {
     unsigned char key[crypto_shorthash_KEYBYTES];
     struct sketch networks;
     struct sketch accounts;
+    struct sketch strangers; /* of strangers: account and network */
     struct sketch known;
     struct pair pairs[SETS][WAYS];
 };
@@ -75,7 +78,7 @@ static uint64_t key_of(const struct throttle *t, enum domain d, const struct thr
 
 static struct bucket *bucket_of(struct sketch *sk, size_t row, uint64_t key)
 {
-    /* 14 bits of the key for each row */
+    /* 16 bits of the key for each row */
     return &sk->rows[row][(key >> (16 * row)) & (WIDTH - 1)];
 }
 
@@ -123,19 +126,28 @@ static int64_t sketch_wait(struct sketch *sk, uint64_t key, uint32_t free_attemp
     return least;
 }
 
+/* How many failures stand against the key. */
+static uint32_t sketch_level(struct sketch *sk, uint64_t key, int64_t now)
+{
+    uint32_t least = LEVEL_MAX;
+
+    for (size_t r = 0; r < ROWS; r++) {
+        struct bucket *b = bucket_of(sk, r, key);
+
+        leak(b, now);
+        if (b->level < least)
+            least = b->level;
+    }
+    return least;
+}
+
 /* Counts one failure; returns the rows in which it stands. Rows that other keys have raised are not raised further, but
  * their time is: no row may admit before the key's own count would. */
 static uint8_t sketch_add(struct sketch *sk, uint64_t key, int64_t now)
 {
-    uint32_t least = LEVEL_MAX;
+    uint32_t least = sketch_level(sk, key, now);
     uint8_t rows = 0;
 
-    for (size_t r = 0; r < ROWS; r++) {
-        const struct bucket *b = bucket_of(sk, r, key);
-
-        if (b->level < least)
-            least = b->level;
-    }
     for (size_t r = 0; r < ROWS; r++) {
         struct bucket *b = bucket_of(sk, r, key);
 
@@ -200,23 +212,50 @@ struct counted {
     uint64_t key;
     uint32_t free_attempts;
     const char *what;
+    bool spares_fresh; /* does not make a fresh pair wait */
 };
 
 static size_t counters_of(struct throttle *t, const struct throttle_attempt *a, struct counted v[THROTTLE_COUNTERS])
 {
-    if (a->known) {
-        enum domain d = a->device.n > 0 ? OF_ACCOUNT_DEVICE : OF_ACCOUNT_NETWORK;
+    uint64_t network = key_of(t, OF_NETWORK, a), pair = key_of(t, OF_ACCOUNT_NETWORK, a);
 
-        v[0] = (struct counted){&t->known, key_of(t, d, a), THROTTLE_FREE_KNOWN, "this device or network"};
-        if (a->device.n > 0)
-            return 1;
+    if (a->known && a->device.n > 0) {
+        v[0] = (struct counted){.sketch = &t->known,
+                                .key = key_of(t, OF_ACCOUNT_DEVICE, a),
+                                .free_attempts = THROTTLE_FREE_KNOWN,
+                                .what = "this device"};
+        return 1;
+    }
+    if (a->known) {
+        v[0] = (struct counted){.sketch = &t->known,
+                                .key = pair,
+                                .free_attempts = THROTTLE_FREE_KNOWN,
+                                .what = "this account from this network"};
         /* a network where many are known is not free to try each of their passwords */
-        v[1] = (struct counted){&t->networks, key_of(t, OF_NETWORK, a), THROTTLE_FREE_KNOWN_NETWORK, "this network"};
+        v[1] = (struct counted){.sketch = &t->networks,
+                                .key = network,
+                                .free_attempts = THROTTLE_FREE_KNOWN_NETWORK,
+                                .what = "this network"};
         return 2;
     }
-    v[0] = (struct counted){&t->networks, key_of(t, OF_NETWORK, a), THROTTLE_FREE_NETWORK, "this network"};
-    v[1] = (struct counted){&t->accounts, key_of(t, OF_ACCOUNT, a), THROTTLE_FREE_ACCOUNT, "this account"};
-    return 2;
+    v[0] = (struct counted){
+        .sketch = &t->networks, .key = network, .free_attempts = THROTTLE_FREE_NETWORK, .what = "this network"};
+    v[1] = (struct counted){.sketch = &t->strangers,
+                            .key = pair,
+                            .free_attempts = THROTTLE_FREE_PAIR,
+                            .what = "this account from this network"};
+    v[2] = (struct counted){.sketch = &t->accounts,
+                            .key = key_of(t, OF_ACCOUNT, a),
+                            .free_attempts = THROTTLE_FREE_ACCOUNT,
+                            .what = "this account",
+                            .spares_fresh = true};
+    return 3;
+}
+
+/* A stranger whose network has hardly tried this account: may well be its owner somewhere new. */
+static bool is_fresh(struct throttle *t, const struct throttle_attempt *a, int64_t now)
+{
+    return !a->known && sketch_level(&t->strangers, key_of(t, OF_ACCOUNT_NETWORK, a), now) < THROTTLE_FRESH;
 }
 
 int throttle_admit(struct throttle *t, struct throttle_attempt *a, int64_t now, int64_t *ret_retry_sec, struct err *e)
@@ -224,15 +263,17 @@ int throttle_admit(struct throttle *t, struct throttle_attempt *a, int64_t now, 
     struct counted v[THROTTLE_COUNTERS];
     const char *what = "";
     int64_t wait = 0;
+    bool fresh;
     size_t n;
 
     (void)pthread_mutex_lock(&t->lock);
     a->known = a->device.n > 0 || find_pair(t, a, NULL);
+    fresh = is_fresh(t, a, now);
     n = counters_of(t, a, v);
     for (size_t i = 0; i < n; i++) {
         int64_t w = sketch_wait(v[i].sketch, v[i].key, v[i].free_attempts, now);
 
-        if (w > wait) {
+        if (w > wait && !(fresh && v[i].spares_fresh)) {
             wait = w;
             what = v[i].what;
         }

@@ -118,6 +118,13 @@ int http_listen(const struct listen_addr *addr, int backlog, int *ret_fd, uint16
         (void)close(fd);
         return -1;
     }
+    /* as open as a loopback port, whatever the umask: the proxy runs as somebody else; the folder is what keeps others
+     * out */
+    if (addr->is_unix && chmod(addr->path, 0666) != 0) {
+        (void)err_set(e, ERR_LISTEN, "%s: %s", name, strerror(errno));
+        (void)close(fd);
+        return -1;
+    }
     *ret_fd = fd;
     *ret_port = port;
     return 0;

@@ -223,8 +223,9 @@ size_t http_conn_limit_body_bytes(const struct http_conn_limit *l);
 /* --- listening ---------------------------------------------------------------------------------------------------- */
 
 /*
- * A listening, non-blocking, close-on-exec socket. A stale Unix socket file is replaced, a live one is not; the file's
- * mode follows the umask. *ret_port is the real port, 0 for a Unix socket. ERR_LISTEN.
+ * A listening, non-blocking, close-on-exec socket. A stale Unix socket file is replaced, a live one is not; anybody
+ * who can reach the file may connect (mode 666), so its folder decides who that is. *ret_port is the real port, 0 for a
+ * Unix socket. ERR_LISTEN.
  */
 int http_listen(const struct listen_addr *addr, int backlog, int *ret_fd, uint16_t *ret_port, struct err *e);
 

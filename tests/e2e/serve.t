@@ -31,6 +31,7 @@ config plain 127.0.0.1:0
 usher_start "$E2E_DIR/plain.yaml"
 is "healthz" "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$USHER_PORT/healthz")" 200
 is "auth on its Unix socket" "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$E2E_DIR/plain.sock" -H 'X-Forwarded-Host: wiki.usher.test' http://x/auth)" 401
+is "whoever reaches the socket's folder may connect" "$(stat -c %a "$E2E_DIR/plain.sock")" 666
 is "auth is not on the main listener" "$(curl -s -o /dev/null -w '%{http_code}' -H 'Host: login.usher.test' "http://127.0.0.1:$USHER_PORT/auth")" 404
 is "login pages are not on the auth listener" "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$E2E_DIR/plain.sock" http://login.usher.test/login)" 404
 is "the key ring is readable by its owner only" "$(stat -c %a "$E2E_DIR/keys/seal.key")" 600
@@ -50,6 +51,7 @@ is "SIGHUP does not end it" "$(curl -s -o /dev/null -w '%{http_code}' "http://12
 kill -TERM "$first"
 rc=0
 wait "$first" || rc=$?
+ok "and its socket is gone" [ ! -e "$E2E_DIR/plain.sock" ]
 is "SIGTERM: graceful, exit 0 (and no leak where a sanitizer looks)" $rc 0
 has "and says so" "$E2E_DIR/usher.log" "stopped"
 hasnt "no sanitizer report" "$E2E_DIR/usher.log" "ERROR: "

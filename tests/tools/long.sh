@@ -12,6 +12,10 @@ USHER=$build/usher USHER_LAB=$build/usher-lab
 USHER_KILLS=${USHER_KILLS:-200} USHER_FUZZ_SECONDS=${USHER_FUZZ_SECONDS:-60} USHER_SOAK_SECONDS=${USHER_SOAK_SECONDS:-90}
 export USHER USHER_LAB USHER_KILLS USHER_FUZZ_SECONDS USHER_SOAK_SECONDS
 
+# as it was when this began
+commit=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+[ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit and what was not committed then"
+
 report=$(mktemp)
 trap 'rm -f "$report" "$report.out" "$report.rc"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -51,7 +55,7 @@ summary="all parts passed"
 		# The last \`make check-long\`
 
 		Written by \`tests/tools/long.sh\`, $(date -u +%Y-%m-%d), Debian $(cat /etc/debian_version), $(nproc) cores, $(uname -m), at commit
-		$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)$([ -z "$(git status --porcelain 2>/dev/null)" ] || echo " and what was not committed then"): **$summary**.
+		$commit: **$summary**.
 	TEXT
 	cat "$report"
 } > docs/check-long.md

@@ -77,14 +77,93 @@ static void play(const char *name, const struct step *steps, size_t n)
 static void a_stranger_gets_five_and_then_waits(void **state)
 {
     (void)state;
-    PLAY({0, ADA, EVIL, "", THROTTLE_FAILED, 20, 5},     /* all in one second */
-         {1, ADA, EVIL_TOO, "", THROTTLE_FAILED, 20, 0}, /* from elsewhere: the account counts */
-         {1, BOB, EVIL_TOO, "", THROTTLE_FAILED, 1, 1},  /* another account is another counter */
-         {2, ADA, EVIL, "", THROTTLE_FAILED, 20, 1},     /* 2 s later one, */
-         {5, ADA, EVIL, "", THROTTLE_FAILED, 20, 0},     /* then 4, */
-         {6, ADA, EVIL, "", THROTTLE_FAILED, 20, 1},     /* */
-         {13, ADA, EVIL, "", THROTTLE_FAILED, 20, 0},    /* then 8 */
+    PLAY({0, ADA, EVIL, "", THROTTLE_FAILED, 20, 5},    /* all in one second */
+         {1, BOB, EVIL_TOO, "", THROTTLE_FAILED, 1, 1}, /* another account is another counter */
+         {2, ADA, EVIL, "", THROTTLE_FAILED, 20, 1},    /* 2 s later one, */
+         {5, ADA, EVIL, "", THROTTLE_FAILED, 20, 0},    /* then 4, */
+         {6, ADA, EVIL, "", THROTTLE_FAILED, 20, 1},    /* */
+         {13, ADA, EVIL, "", THROTTLE_FAILED, 20, 0},   /* then 8 */
          {14, ADA, EVIL, "", THROTTLE_FAILED, 20, 1});
+}
+
+static void networks_slow_each_other_but_not_a_fresh_one(void **state)
+{
+    (void)state;
+    PLAY({0, ADA, EVIL, "", THROTTLE_FAILED, 20, 5},      /* */
+         {1, ADA, EVIL_TOO, "", THROTTLE_FAILED, 20, 3},  /* fresh: three, the account has 8 now: 16 s */
+         {2, ADA, EVIL, "", THROTTLE_FAILED, 20, 0},      /* by its own count the first would be let in: 2 s */
+         {16, ADA, EVIL, "", THROTTLE_FAILED, 20, 0},     /* */
+         {16, ADA, EVIL_TOO, "", THROTTLE_FAILED, 20, 0}, /* */
+         {17, ADA, EVIL_TOO, "", THROTTLE_FAILED, 20, 1}, /* one for both, then 32 s */
+         {17, ADA, EVIL, "", THROTTLE_FAILED, 20, 0},     /* */
+         {48, ADA, EVIL, "", THROTTLE_FAILED, 20, 0},     /* */
+         {49, ADA, EVIL, "", THROTTLE_FAILED, 20, 1},     /* */
+         {49, ADA, OFFICE, "", THROTTLE_SUCCEEDED, 1, 1}, /* she comes for the first time */
+         {49, BOB, EVIL, "", THROTTLE_FAILED, 20, 5});    /* the pair counts, not only the network */
+}
+
+/* Twenty networks guess at one account as often as they may. */
+static void many_networks_are_no_lock_out(void **state)
+{
+    struct throttle *t = throttle_new();
+    struct err e = ERR_INIT;
+    int64_t wait = 0;
+    char client[48];
+
+    (void)state;
+    assert_non_null(t);
+    for (int k = 0; k < THROTTLE_FRESH; k++) {
+        for (int i = 0; i < 20; i++) {
+            (void)snprintf(client, sizeof client, "10.9.%d.%d", i, k);
+            assert_ok(try(t, ADA, client, "", THROTTLE_FAILED, NOW, &wait, &e), &e);
+        }
+    }
+    for (int i = 0; i < 20; i++) { /* now each waits for all of them */
+        (void)snprintf(client, sizeof client, "10.9.%d.77", i);
+        assert_err(try(t, ADA, client, "", THROTTLE_FAILED, NOW + 1, &wait, &e), &e, "throttled");
+        assert_int_equal(wait, THROTTLE_MAX_WAIT_SEC - 1);
+    }
+    /* the owner somewhere new is let in, at the first try, */
+    assert_ok(try(t, ADA, "10.10.1.1", "", THROTTLE_SUCCEEDED, NOW + 1, &wait, &e), &e);
+    /* or after two mistakes; but not after three */
+    for (int k = 0; k < THROTTLE_FRESH; k++)
+        assert_ok(try(t, ADA, "10.10.2.1", "", THROTTLE_FAILED, NOW + 1, &wait, &e), &e);
+    assert_err(try(t, ADA, "10.10.2.1", "", THROTTLE_SUCCEEDED, NOW + 2, &wait, &e), &e, "throttled");
+    assert_int_equal(wait, THROTTLE_MAX_WAIT_SEC - 1);
+    /* what it costs: a guess of each network for each failure forgiven */
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(client, sizeof client, "10.9.%d.77", i);
+        assert_ok(try(t, ADA, client, "", THROTTLE_FAILED, NOW + THROTTLE_FORGIVE_SEC, &wait, &e), &e);
+        assert_err(try(t, ADA, client, "", THROTTLE_FAILED, NOW + THROTTLE_FORGIVE_SEC, &wait, &e), &e, "throttled");
+    }
+    throttle_free(t);
+}
+
+/* The reviewed attack: a guess from another network each time that the wait for the account runs out. */
+static void a_guess_whenever_the_wait_ends_is_no_lock_out(void **state)
+{
+    struct throttle *t = throttle_new();
+    struct err e = ERR_INIT;
+    int64_t wait = 0, now = NOW;
+    char client[48];
+
+    (void)state;
+    assert_non_null(t);
+    for (int i = 0; i < THROTTLE_FREE_ACCOUNT; i++) /* a network that tells when the account's wait is over */
+        assert_ok(try(t, ADA, EVIL, "", THROTTLE_FAILED, now, &wait, &e), &e);
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(client, sizeof client, "10.9.%d.1", i);
+        assert_ok(try(t, ADA, client, "", THROTTLE_FAILED, now, &wait, &e), &e);
+        assert_err(try(t, ADA, EVIL, "", THROTTLE_FAILED, now, &wait, &e), &e, "throttled");
+        (void)snprintf(client, sizeof client, "10.10.%d.1", i);
+        assert_ok(try(t, ADA, client, "", THROTTLE_SUCCEEDED, now, &wait, &e), &e); /* she travels */
+        assert_err(try(t, ADA, EVIL, "", THROTTLE_FAILED, now, &wait, &e), &e, "throttled");
+        now += wait;
+        if (now - NOW > 2 * THROTTLE_FORGIVE_SEC) /* until EVIL would be fresh again */
+            break;
+    }
+    assert_true(wait > 500);
+    throttle_free(t);
 }
 
 static void a_stranger_does_not_lock_out_who_is_known(void **state)
@@ -92,11 +171,12 @@ static void a_stranger_does_not_lock_out_who_is_known(void **state)
     (void)state;
     PLAY({0, ADA, OFFICE, "", THROTTLE_SUCCEEDED, 1, 1},        /* she signs in at the office */
          {1, ADA, EVIL, "", THROTTLE_FAILED, 500, 5},           /* then the attack */
-         {2, ADA, EVIL_TOO, "", THROTTLE_FAILED, 500, 0},       /* */
+         {2, ADA, EVIL_TOO, "", THROTTLE_FAILED, 500, 3},       /* */
          {2, ADA, OFFICE, "", THROTTLE_FAILED, 3, 3},           /* at the office she may even mistype */
          {2, ADA, OFFICE_TOO, "", THROTTLE_SUCCEEDED, 10, 10},  /* and from the machine next to hers */
-         {2, ADA, "198.18.0.1", "", THROTTLE_SUCCEEDED, 1, 0},  /* at a new place without her device she waits */
-         {2, ADA, EVIL, "her-device", THROTTLE_SUCCEEDED, 5, 5} /* with it she does not, wherever she is */
+         {2, ADA, "198.18.0.1", "", THROTTLE_SUCCEEDED, 1, 1},  /* nor does she wait at a new place, */
+         {2, ADA, EVIL, "", THROTTLE_SUCCEEDED, 1, 0},          /* but among the attackers she does */
+         {2, ADA, EVIL, "her-device", THROTTLE_SUCCEEDED, 5, 5} /* unless she brings her device */
     );
 }
 
@@ -110,6 +190,31 @@ static void what_is_known_is_counted_itself(void **state)
          {3, ADA, OFFICE, "stolen-device", THROTTLE_FAILED, 100, 10}, /* which has its own counter */
          {4, ADA, OFFICE, "her-device", THROTTLE_SUCCEEDED, 1, 1},
          {4, BOB, OFFICE, "", THROTTLE_FAILED, 1, 1}); /* known for one account is not known for another */
+}
+
+static void a_network_where_many_are_known_is_counted_as_well(void **state)
+{
+    struct throttle *t = throttle_new();
+    struct err e = ERR_INIT;
+    int64_t wait = 0;
+    int admitted = 0;
+    char account[32];
+
+    (void)state;
+    assert_non_null(t);
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(account, sizeof account, "p%d@example.com", i);
+        assert_ok(try(t, account, OFFICE, "", THROTTLE_SUCCEEDED, NOW, &wait, &e), &e);
+    }
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(account, sizeof account, "p%d@example.com", i);
+        admitted += try(t, account, OFFICE_TOO, "", THROTTLE_FAILED, NOW, &wait, &e) == 0;
+        err_clear(&e);
+    }
+    assert_int_equal(admitted, THROTTLE_FREE_KNOWN_NETWORK);
+    assert_ok(try(t, "p99@example.com", OFFICE, "device", THROTTLE_SUCCEEDED, NOW, &wait, &e), &e);
+    assert_ok(try(t, "p99@example.com", EVIL, "", THROTTLE_SUCCEEDED, NOW, &wait, &e), &e);
+    throttle_free(t);
 }
 
 static void a_network_that_tries_many_accounts_waits(void **state)
@@ -234,7 +339,7 @@ static void a_flood_washes_nothing_out(void **state)
     struct throttle *t = throttle_new();
     struct err e = ERR_INIT;
     int64_t wait = 0, now = NOW;
-    int strangers = 0;
+    int strangers = 0, fresh = 0;
 
     (void)state;
     assert_non_null(t);
@@ -258,7 +363,7 @@ static void a_flood_washes_nothing_out(void **state)
     /* she is not touched where she is known */
     for (int i = 0; i < 5; i++)
         assert_ok(try(t, ADA, OFFICE, "", THROTTLE_SUCCEEDED, now + 1, &wait, &e), &e);
-    /* and nearly every stranger still gets in */
+    /* and nearly every stranger still gets in, even to the account under attack */
     for (int i = 0; i < 100; i++) {
         char account[32], client[48];
 
@@ -266,8 +371,12 @@ static void a_flood_washes_nothing_out(void **state)
         (void)snprintf(client, sizeof client, "10.7.%d.1", i);
         strangers += try(t, account, client, "", THROTTLE_FAILED, now + 1, &wait, &e) == 0;
         err_clear(&e);
+        (void)snprintf(client, sizeof client, "10.8.%d.1", i);
+        fresh += try(t, ADA, client, "", THROTTLE_FAILED, now + 1, &wait, &e) == 0;
+        err_clear(&e);
     }
     assert_true(strangers >= 95);
+    assert_true(fresh >= 95);
     throttle_free(t);
 }
 
@@ -292,11 +401,10 @@ static void an_insider_pushes_out_only_their_own(void **state)
         assert_ok(try(t, BOB, client, "", THROTTLE_SUCCEEDED, NOW + 1 + i, &wait, &e), &e);
     }
     for (size_t i = 0; i < 4; i++) {
-        for (int k = 0; k < 10; k++)
-            (void)try(t, people[i], EVIL, "", THROTTLE_FAILED, NOW + 30000, &wait, &e);
-        err_clear(&e);
-        known += try(t, people[i], OFFICE, "", THROTTLE_SUCCEEDED, NOW + 30000, &wait, &e) == 0;
-        err_clear(&e);
+        struct throttle_attempt a = attempt(people[i], OFFICE, "");
+
+        assert_ok(throttle_admit(t, &a, NOW + 30000, &wait, &e), &e);
+        known += a.known;
     }
     assert_true(known >= 3);
     throttle_free(t);
@@ -339,8 +447,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stranger_gets_five_and_then_waits),
+        cmocka_unit_test(networks_slow_each_other_but_not_a_fresh_one),
+        cmocka_unit_test(many_networks_are_no_lock_out),
+        cmocka_unit_test(a_guess_whenever_the_wait_ends_is_no_lock_out),
         cmocka_unit_test(a_stranger_does_not_lock_out_who_is_known),
         cmocka_unit_test(what_is_known_is_counted_itself),
+        cmocka_unit_test(a_network_where_many_are_known_is_counted_as_well),
         cmocka_unit_test(a_network_that_tries_many_accounts_waits),
         cmocka_unit_test(waits_are_bounded_and_forgiven),
         cmocka_unit_test(a_clock_set_back_does_not_lock),
