@@ -89,8 +89,7 @@ struct context {
 
 static void context_close(struct context *x)
 {
-    store_close(x->store);
-    config_free(x->config);
+    open_close(x->store, x->config);
     secret_wipe(x, sizeof *x);
     free(x);
 }
@@ -117,8 +116,7 @@ static struct context *context_open(const struct cli_command *c, int argc, char 
         (void)cli_fail(c, &e);
         goto fail;
     }
-    x->config = open_config(c, x->o.config, false);
-    x->store = x->config ? open_store(c, x->config) : NULL;
+    x->store = open_both(c, x->o.config, &x->config);
     if (x->store)
         return x;
 fail:

@@ -70,8 +70,8 @@ static bool check_required(const struct cli_command *c, const struct options *o)
 static int run_grant(const struct cli_command *c, int argc, char **argv)
 {
     struct options o = {0};
-    struct config *config;
-    struct store *store = NULL;
+    struct config *config = NULL;
+    struct store *store;
     struct account_grant_row row;
     struct event ev;
     struct err e = ERR_INIT;
@@ -85,9 +85,7 @@ static int run_grant(const struct cli_command *c, int argc, char **argv)
     if (!check_required(c, &o))
         return CLI_FAILED;
     rc = CLI_FAILED;
-    config = open_config(c, o.config, false);
-    if (config)
-        store = open_store(c, config);
+    store = open_both(c, o.config, &config);
     if (store) {
         if (make_row(&o, argv[0], &row, &e) == 0) {
             if (row.account[0] == '*' && row.account[1] == '@')
@@ -103,8 +101,7 @@ static int run_grant(const struct cli_command *c, int argc, char **argv)
         if (rc != CLI_OK)
             (void)cli_fail(c, &e);
     }
-    store_close(store);
-    config_free(config);
+    open_close(store, config);
     return rc;
 }
 
@@ -136,8 +133,8 @@ const struct cli_command cli_bypass_grant = {
 static int run_revoke(const struct cli_command *c, int argc, char **argv)
 {
     struct options o = {0};
-    struct config *config;
-    struct store *store = NULL;
+    struct config *config = NULL;
+    struct store *store;
     struct event ev;
     struct err e = ERR_INIT;
     uint64_t id;
@@ -148,9 +145,7 @@ static int run_revoke(const struct cli_command *c, int argc, char **argv)
     if (operands != 1 || !str_to_u64(slice_of(argv[0]), INT64_MAX, &id))
         return cli_usage_error(c, "one grant's number is wanted, as `bypass list` shows it");
     rc = CLI_FAILED;
-    config = open_config(c, o.config, false);
-    if (config)
-        store = open_store(c, config);
+    store = open_both(c, o.config, &config);
     open_event(&ev, "grant.revoked", NULL, argv[0]);
     if (store) {
         if (store_grant_revoke(store, (int64_t)id, clock_now(), &ev, &e) == 0) {
@@ -160,8 +155,7 @@ static int run_revoke(const struct cli_command *c, int argc, char **argv)
             (void)cli_fail(c, &e);
         }
     }
-    store_close(store);
-    config_free(config);
+    open_close(store, config);
     return rc;
 }
 
@@ -228,8 +222,8 @@ static void list_file_grants(const struct config *config, struct table *t)
 static int run_list(const struct cli_command *c, int argc, char **argv)
 {
     struct options o = {0};
-    struct config *config;
-    struct store *store = NULL;
+    struct config *config = NULL;
+    struct store *store;
     struct table *t = NULL;
     struct err e = ERR_INIT;
     int operands, rc = cli_parse(c, argc, argv, &o, &operands);
@@ -237,9 +231,7 @@ static int run_list(const struct cli_command *c, int argc, char **argv)
     if (rc >= 0)
         return rc;
     rc = CLI_FAILED;
-    config = open_config(c, o.config, false);
-    if (config)
-        store = open_store(c, config);
+    store = open_both(c, o.config, &config);
     if (store) {
         t = table_new(o.format, "GRANT", "ACCOUNT", "KIND", "STATE", "FROM", "UNTIL", "NETWORK", "OWNER", "REASON",
                       "LAST-USED", NULL);
@@ -255,8 +247,7 @@ static int run_list(const struct cli_command *c, int argc, char **argv)
         table_print(t);
     }
     table_free(t);
-    store_close(store);
-    config_free(config);
+    open_close(store, config);
     return rc;
 }
 

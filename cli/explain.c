@@ -77,8 +77,8 @@ static int run(const struct cli_command *c, int argc, char **argv)
 {
     struct options o = {0};
     struct question q = {.request = {.now = 0}};
-    struct config *config;
-    struct store *store = NULL;
+    struct config *config = NULL;
+    struct store *store;
     struct policy_grants *store_grants = NULL;
     struct err e = ERR_INIT;
     size_t skipped = 0;
@@ -90,9 +90,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
         return cli_usage_error(c, "one EMAIL is wanted");
     buf_init(&q.groups, 65536);
     rc = CLI_FAILED;
-    config = open_config(c, o.config, false);
-    if (config)
-        store = open_store(c, config);
+    store = open_both(c, o.config, &config);
     if (store) {
         if (make_question(&o, argv[0], &q, &e) != 0 || grants_index(store, &store_grants, &skipped, &e) != 0) {
             (void)cli_fail(c, &e);
@@ -105,8 +103,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     }
     policy_grants_free(store_grants);
     buf_free(&q.groups);
-    store_close(store);
-    config_free(config);
+    open_close(store, config);
     return rc;
 }
 

@@ -52,8 +52,8 @@ static void explain(const struct options *o, const struct event *ev)
 static int run(const struct cli_command *c, int argc, char **argv)
 {
     struct options o = {0};
-    struct config *config;
-    struct store *store = NULL;
+    struct config *config = NULL;
+    struct store *store;
     struct table *t = NULL;
     struct event found = {0};
     struct err e = ERR_INIT;
@@ -64,9 +64,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (operands > 1)
         return cli_usage_error(c, "at most one request id is wanted");
     rc = CLI_FAILED;
-    config = open_config(c, o.config, false);
-    if (config)
-        store = open_store(c, config);
+    store = open_both(c, o.config, &config);
     if (store) {
         t = table_new(o.format, "TIME", "EVENT", "ERROR", "ACCOUNT", "IDP", "CLIENT", "REQUEST", "DETAIL", NULL);
         r = t ? fill(&o, operands ? argv[0] : NULL, store, t, &found, &e)
@@ -82,8 +80,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
         rc = t && r > 0 ? CLI_OK : t && r == 0 ? CLI_REFUSED : CLI_FAILED;
     }
     table_free(t);
-    store_close(store);
-    config_free(config);
+    open_close(store, config);
     return rc;
 }
 

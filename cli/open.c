@@ -34,14 +34,21 @@ struct config *open_config(const struct cli_command *c, const char *path, bool w
     return config;
 }
 
-struct store *open_store(const struct cli_command *c, const struct config *config)
+struct store *open_both(const struct cli_command *c, const char *path, struct config **ret_config)
 {
     struct store *s = NULL;
     struct err e = ERR_INIT;
 
-    if (store_open(config->store, &s, &e) != 0)
+    *ret_config = open_config(c, path, false);
+    if (*ret_config && store_open((*ret_config)->store, &s, &e) != 0)
         (void)cli_fail(c, &e);
     return s;
+}
+
+void open_close(struct store *s, struct config *config)
+{
+    store_close(s);
+    config_free(config);
 }
 
 const char *open_operator(void)

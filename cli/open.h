@@ -16,8 +16,10 @@
 
 /* NULL after printing every problem to standard error. `warnings`: print them also if there is no error. */
 struct config *open_config(const struct cli_command *c, const char *path, bool warnings);
-/* The store of a configuration; NULL after printing why not. */
-struct store *open_store(const struct cli_command *c, const struct config *config);
+/* The configuration and the store that it names; NULL after printing why not (*ret_config may be set all the same). */
+struct store *open_both(const struct cli_command *c, const char *path, struct config **ret_config);
+/* Closes what open_both() gave; either may be NULL. */
+void open_close(struct store *s, struct config *config);
 /* An event of an administrator at this command line: kind and, if not NULL, address and detail. */
 void open_event(struct event *ret, const char *kind, const char *email, const char *detail);
 /* Who runs the command, for created_by and events: login name or uid. */

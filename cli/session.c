@@ -24,8 +24,8 @@ static bool list_one(void *ctx, const struct session_row *s)
 static int run_list(const struct cli_command *c, int argc, char **argv)
 {
     struct options o = {0};
-    struct config *config;
-    struct store *store = NULL;
+    struct config *config = NULL;
+    struct store *store;
     struct table *t = NULL;
     struct err e = ERR_INIT;
     int operands, rc = cli_parse(c, argc, argv, &o, &operands);
@@ -33,9 +33,7 @@ static int run_list(const struct cli_command *c, int argc, char **argv)
     if (rc >= 0)
         return rc;
     rc = CLI_FAILED;
-    config = open_config(c, o.config, false);
-    if (config)
-        store = open_store(c, config);
+    store = open_both(c, o.config, &config);
     if (store) {
         t = table_new(o.format, "ID", "EMAIL", "DOOR", "IDP", "SINCE", "LAST-SEEN", "ENDS", NULL);
         if (!t)
@@ -48,8 +46,7 @@ static int run_list(const struct cli_command *c, int argc, char **argv)
     if (rc == CLI_OK)
         table_print(t);
     table_free(t);
-    store_close(store);
-    config_free(config);
+    open_close(store, config);
     return rc;
 }
 
@@ -93,8 +90,8 @@ static int select_sessions(const struct options *o, struct store *store, struct 
 static int run_revoke(const struct cli_command *c, int argc, char **argv)
 {
     struct options o = {0};
-    struct config *config;
-    struct store *store = NULL;
+    struct config *config = NULL;
+    struct store *store;
     struct session_select which;
     struct event ev;
     struct err e = ERR_INIT;
@@ -106,9 +103,7 @@ static int run_revoke(const struct cli_command *c, int argc, char **argv)
     if (operands || !o.id == !o.account)
         return cli_usage_error(c, "one of --id N and --account EMAIL is wanted");
     rc = CLI_FAILED;
-    config = open_config(c, o.config, false);
-    if (config)
-        store = open_store(c, config);
+    store = open_both(c, o.config, &config);
     open_event(&ev, "session.revoked", NULL, o.account ? o.account : o.id);
     if (store) {
         if (select_sessions(&o, store, &which, &e) != 0 ||
@@ -119,8 +114,7 @@ static int run_revoke(const struct cli_command *c, int argc, char **argv)
             rc = n ? CLI_OK : CLI_REFUSED;
         }
     }
-    store_close(store);
-    config_free(config);
+    open_close(store, config);
     return rc;
 }
 

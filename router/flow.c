@@ -209,7 +209,7 @@ static const char *landing_url(struct exchange *x, const struct session_view *wh
     return copy;
 }
 
-static const struct config_app *app_of_target(const struct exchange *x, const struct target *t)
+const struct config_app *flow_app_of(const struct exchange *x, const struct target *t)
 {
     const struct config *c = x->router->config;
 
@@ -222,7 +222,7 @@ static const struct config_app *app_of_target(const struct exchange *x, const st
 
 void flow_foresee(struct exchange *x, const struct target *t, enum policy_door door, struct slice groups)
 {
-    const struct config_app *app = app_of_target(x, t);
+    const struct config_app *app = flow_app_of(x, t);
     struct err e = ERR_INIT;
 
     x->unnamed = t->app[0] != '\0' && (!app || policy_authorize_app(&app->allow, door, groups, &e) != 0);
@@ -231,7 +231,7 @@ void flow_foresee(struct exchange *x, const struct target *t, enum policy_door d
 void flow_onward(struct exchange *x, const struct session_view *who, const struct target *t)
 {
     const struct config *c = x->router->config;
-    const struct config_app *app = app_of_target(x, t);
+    const struct config_app *app = flow_app_of(x, t);
     const char *url;
 
     if (t->app[0] == '\0') {

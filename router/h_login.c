@@ -8,20 +8,9 @@
 
 #define DEVICE_SECONDS (180 * 24 * 60 * 60)
 
-static const struct config_app *app_of(struct exchange *x, const struct target *t)
-{
-    const struct config *c = x->router->config;
-
-    for (size_t i = 0; i < c->napps; i++) {
-        if (strcmp(c->apps[i].host, t->app) == 0)
-            return &c->apps[i];
-    }
-    return NULL;
-}
-
 static void fill_form(struct exchange *x, const struct target *t, const char *email, struct page_form *ret)
 {
-    const struct config_app *app = app_of(x, t);
+    const struct config_app *app = flow_app_of(x, t);
 
     *ret = (struct page_form){.csrf = flow_form_token(x),
                               .to = flow_seal_target(x, t),

@@ -65,6 +65,8 @@ const char *flow_seal_target(struct exchange *x, const struct target *t);
  * ERR_LOOP.
  */
 void flow_onward(struct exchange *x, const struct session_view *who, const struct target *t);
+/* The application that the target names; NULL for the login host, or if it is not configured any more. */
+const struct config_app *flow_app_of(const struct exchange *x, const struct target *t);
 /* Will flow_onward() let a session of this door and these groups into the target? Sets x->unnamed accordingly. */
 void flow_foresee(struct exchange *x, const struct target *t, enum policy_door door, struct slice groups);
 /* What policy is asked about `who`, before anything is known of groups. */
