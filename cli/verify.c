@@ -184,12 +184,11 @@ static int judge(struct job *j, struct slice content, struct arena *a, struct sa
 
     if (check_issuer(j, e) != 0 || saml_unwrap_file(content, a, &xml, e) != 0)
         return -1;
-    if (j->o.signature_only || j->report.now_is_issued) {
-        if (saml_judge_signature_only(xml, &j->trust, j->allow, a, v, e) != 0)
-            return -1;
+    if (saml_judge_signature_only(xml, &j->trust, j->allow, a, v, e) != 0)
+        return -1;
+    if (j->o.signature_only || j->report.now_is_issued)
         j->expect.now = v->assertion.issue_instant;
-    }
-    if (!j->o.signature_only && saml_judge(xml, &j->trust, j->allow, &j->expect, a, v, e) != 0)
+    if (!j->o.signature_only && saml_judge_conditions(&j->expect, v, e) != 0)
         return -1;
     if (!j->o.signature_only && j->o.replay)
         return replay_remember(j->o.replay, v->assertion.issuer, v->assertion.id, v->valid_until, e);

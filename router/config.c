@@ -21,7 +21,7 @@ static const struct conf_option main_options[] = {
     {"auth_listen", CONF_T_LISTEN, O(auth_listen), 0, "127.0.0.1:8081", NULL, 0, 0, "Address where the reverse proxy asks `/auth`: loopback or a Unix socket, never public."},
     {"public_url", CONF_T_URL, O(public_url), CONF_REQUIRED, NULL, NULL, 0, 0, "The login host as browsers see it, an origin without a path. https, but for localhost."},
     {"entity_id", CONF_T_STRING, O(entity_id), 0, NULL, NULL, 0, 0, "This service provider's entity ID (Entra: Identifier). `public_url` + `/saml/metadata` unless given."},
-    {"store", CONF_T_STRING, O(store), CONF_REQUIRED, NULL, NULL, 0, 0, "`sqlite:PATH`. The folder must exist."},
+    {"store", CONF_T_STRING, O(store), CONF_REQUIRED, NULL, NULL, 0, 0, "`sqlite:PATH`; a relative path starts at this file. The folder must exist."},
     {"key_dir", CONF_T_PATH, O(key_dir), CONF_REQUIRED, NULL, NULL, 0, 0, "Folder of the key ring (`seal.key`), shared by instances; created with a new key at first start, mode 700."},
     {"tls_cert", CONF_T_PATH, O(tls_cert), 0, NULL, NULL, 0, 0, "PEM certificate chain for `listen`; together with tls_key. Usually the reverse proxy ends TLS."},
     {"tls_key", CONF_T_PATH, O(tls_key), 0, NULL, NULL, 0, 0, "PEM private key, readable by its owner only."},
@@ -311,6 +311,8 @@ static void check_rest(struct config *c, struct conf_problems *p)
                      "tls_cert and tls_key go together");
     if (c->store && strncmp(c->store, "sqlite:", 7) != 0)
         conf_problem(p, CONF_ERROR, conf_get(root, "store"), "not-supported: store is sqlite:PATH in this version");
+    if (c->store && strncmp(c->store, "sqlite:", 7) == 0 && c->store[7] != '/' && c->store[7] != ':')
+        c->store = arena_printf(&c->arena, "sqlite:%s/%s", conf_dir(conf_get(root, "store")), c->store + 7);
     if (c->store && strncmp(c->store, "sqlite:/", 8) == 0)
         check_folder(c->store + 7, conf_get(root, "store"), p);
     if (c->key_dir)

@@ -42,10 +42,18 @@ int saml_judge_signed(const struct saml_signed *s, const struct saml_trust *trus
                       const struct saml_expect *x, struct arena *a, struct saml_verdict *ret, struct err *e)
 {
     *ret = (struct saml_verdict){0};
-    if (read_signed(s, trust, allow, a, ret, e) != 0 ||
-        saml_check(&ret->assertion, &ret->response, &s->outer, x, &ret->valid_until, e) != 0 ||
-        saml_email(&ret->assertion, x, &ret->has_email, &ret->email, e) != 0)
+    if (read_signed(s, trust, allow, a, ret, e) != 0)
         return refuse(ret);
+    return saml_judge_conditions(x, ret, e);
+}
+
+int saml_judge_conditions(const struct saml_expect *x, struct saml_verdict *v, struct err *e)
+{
+    if (v->signed_parts.nsig == 0)
+        return err_set(e, ERR_INTERNAL, "conditions of an assertion whose signature was not judged");
+    if (saml_check(&v->assertion, &v->response, &v->signed_parts.outer, x, &v->valid_until, e) != 0 ||
+        saml_email(&v->assertion, x, &v->has_email, &v->email, e) != 0)
+        return refuse(v);
     return 0;
 }
 

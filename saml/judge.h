@@ -35,6 +35,12 @@ int saml_judge_signature_only(struct slice xml, const struct saml_trust *trust, 
                               struct saml_verdict *ret, struct err *e);
 
 /*
+ * The rest of the verdict for one that saml_judge_signature_only() gave: for a caller that learns from the signed bytes
+ * which request is answered. A refused verdict is emptied.
+ */
+int saml_judge_conditions(const struct saml_expect *x, struct saml_verdict *v, struct err *e);
+
+/*
  * What an administrator may have in a file, as XML bytes: XML as it is, base64 text, or a form body with SAMLResponse=.
  * The result points into `a`. ERR_ENCODING, ERR_FORM, ERR_XML_SIZE.
  */
