@@ -22,7 +22,9 @@
 #define WIDTH 65536
 #define SETS 4096 /* power of two */
 #define WAYS 8
-#define LEVEL_MAX 40 /* saturated: forgiven after LEVEL_MAX * THROTTLE_FORGIVE_SEC */
+#define LEVEL_MAX 72 /* saturated: forgiven after LEVEL_MAX * THROTTLE_FORGIVE_SEC */
+_Static_assert(LEVEL_MAX >= THROTTLE_FREE_KNOWN_NETWORK + 9, "the longest wait, 9 doublings, is never reached");
+_Static_assert(THROTTLE_FIRST_WAIT_SEC << 9 >= THROTTLE_MAX_WAIT_SEC, "9 doublings do not make the longest wait");
 
 struct bucket {
     int64_t last;   /* time of the last failure */
