@@ -5,6 +5,8 @@
 #   make check           everything that must pass; check-fast T=saml: the unit programs of one folder
 #   BUILD=dir            another build tree, so that two builds do not meet
 
+MAKEFLAGS += --no-print-directory
+
 VARIANT ?= release
 BUILD ?= build
 B := $(if $(filter release,$(VARIANT)),$(BUILD),$(BUILD)/$(VARIANT))
