@@ -190,6 +190,11 @@ static int read_claims(struct exchange *x, struct acs *s)
     if (!s->subject.p || s->subject.n == 0 || s->subject.n > STORE_SUBJECT_MAX || slice_find(s->subject, '\0') >= 0)
         return err_mismatch(&x->err, ERR_NO_SUBJECT_KEY, NULL, idp->subject_from,
                             "no usable immutable identifier in the assertion");
+    /* core 8.3.8: a transient identifier is another one each time, and may be given to anybody next */
+    if (strcmp(idp->subject_from, "nameid") == 0 && slice_is(as->name_id_format, SAML_NAMEID_TRANSIENT))
+        return err_mismatch(&x->err, ERR_NO_SUBJECT_KEY, SAML_NAMEID_TRANSIENT,
+                            "a persistent NameID, or subject_from: ATTRIBUTE",
+                            "a transient NameID cannot name an account");
     s->name = saml_attribute_single(as, slice_of(idp->name_from));
     if (s->name.n > STORE_NAME_MAX || !s->name.p)
         s->name = SLICE("");

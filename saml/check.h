@@ -12,6 +12,7 @@
 
 #define SAML_SKEW_DEFAULT 60
 #define SAML_SKEW_MAX 300
+#define SAML_NAMEID_TRANSIENT "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 #define SAML_CLAIM_EMAIL "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"
 #define SAML_CLAIM_OBJECT_ID "http://schemas.microsoft.com/identity/claims/objectidentifier"
 #define SAML_CLAIM_TENANT_ID "http://schemas.microsoft.com/identity/claims/tenantid"

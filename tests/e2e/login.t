@@ -7,6 +7,7 @@
 command -v node >/dev/null || skip_all "node is not installed"
 "$E2E_ROOT/certs/mkdev.sh" "$E2E_DIR/certs" || bail "no certificates"
 usher_metadata "$E2E_DIR/idp.xml" https://idp.other.test/ "$E2E_DIR/certs/idp.pem" https://idp.other.test/sso
+usher_metadata "$E2E_DIR/plain.xml" https://plain.other.test/ "$E2E_DIR/certs/idp.pem" https://plain.other.test/sso
 cat > "$E2E_DIR/usher.yaml" <<YAML
 listen: 127.0.0.1:0
 auth_listen: 127.0.0.1:0
@@ -18,7 +19,12 @@ idps:
     profile: entra
     metadata: idp.xml
     domains: [usher.test, optional.test]
+  plain:
+    metadata: plain.xml
+    domains: [plain.test]
+    email_from: mail
 domains:
+  plain.test: { sso: required, idp: plain, new_users: jit }
   usher.test: { sso: required, idp: entra, new_users: jit }
   optional.test: { sso: optional, idp: entra }
   local.test: { sso: "off" }

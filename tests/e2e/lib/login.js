@@ -298,6 +298,13 @@ async function main() {
 		assert.ok(answers.every((s) => [401, 429, 503].includes(s)), answers.join());
 	});
 	await test('subject-key-missing', async () => refused(await sso({ 'object-id': null }), 403, 'subject-key-missing'));
+	await test('profile generic: keyed by NameID, unless it is transient', async () => {
+		const plain = { issuer: 'https://plain.other.test/', email: null, attribute: 'mail=eve@plain.test', 'name-id': 'persistent-eve' };
+		const transient = 'urn:oasis:names:tc:SAML:2.0:nameid-format:transient';
+		assert.strictEqual((await sso({ ...plain, 'name-id-format': 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent' }, 'eve@plain.test')).status, 303);
+		assert.match(usher('account show', 'eve@plain.test'), /persistent-eve/);
+		refused(await sso({ ...plain, 'name-id-format': transient }, 'eve@plain.test'), 403, 'subject-key-missing');
+	});
 	await test('no-account-and-jit-off', async () => refused(await sso({ email: 'new@optional.test', 'object-id': 'oid-new' }), 403, 'no-account-and-jit-off'));
 	await test('account-link-refused: the address now belongs to another identity', async () => {
 		assert.strictEqual((await sso({})).status, 303);
