@@ -136,14 +136,12 @@ static int copy_request(struct exchange *x, struct http_request *req)
     x->path = arena_strndup(&x->arena, req->path.p, req->path.n);
     x->query = arena_slice(&x->arena, req->query);
     x->body = arena_slice(&x->arena, req->body);
-    x->host = arena_strdup(&x->arena, req->host);
-    x->port = req->port;
     x->origin =
         http_header(req, "Origin").p ? arena_slice(&x->arena, http_header(req, "Origin")) : (struct slice){NULL, 0};
     x->fetch_site = http_header(req, "Sec-Fetch-Site").p ? arena_slice(&x->arena, http_header(req, "Sec-Fetch-Site"))
                                                          : (struct slice){NULL, 0};
     x->content_type = arena_slice(&x->arena, http_header(req, "Content-Type"));
-    if (!x->path || !x->query.p || !x->body.p || !x->host || !x->content_type.p)
+    if (!x->path || !x->query.p || !x->body.p || !x->content_type.p)
         return err_set(&x->err, ERR_MEMORY, "request");
     return 0;
 }

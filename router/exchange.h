@@ -44,14 +44,12 @@ struct exchange {
     struct err err; /* of the refusal, if the reply is one; logged at the end */
 
     /* the request */
-    bool is_post, is_head;
+    bool is_post;
     const char *path; /* "/login" */
     struct slice query;
     struct slice body;
     struct http_cookies cookies;
-    const char *host;             /* lower case, without port */
-    uint16_t port;                /* 0: none given */
-    const struct config_app *app; /* of host, NULL for the login host */
+    const struct config_app *app; /* of the Host, NULL for the login host */
     struct netaddr client;
     struct slice origin, fetch_site, content_type; /* p == NULL: absent */
     char request_id[REQUEST_ID_SIZE];
