@@ -94,8 +94,8 @@ static void context_close(struct context *x)
     free(x);
 }
 
-/* Parses, opens, and with `wants_email` reads the one operand. NULL: *ret_rc is the exit code. */
-static struct context *context_open(const struct cli_command *c, int argc, char **argv, bool wants_email, int *ret_rc)
+/* Parses, reads the one operand, opens. NULL: *ret_rc is the exit code. */
+static struct context *context_open(const struct cli_command *c, int argc, char **argv, int *ret_rc)
 {
     struct context *x = calloc(1, sizeof *x);
     struct err e = ERR_INIT;
@@ -108,11 +108,11 @@ static struct context *context_open(const struct cli_command *c, int argc, char 
     if (*ret_rc >= 0)
         goto fail;
     *ret_rc = CLI_FAILED;
-    if (operands != (wants_email ? 1 : 0)) {
-        (void)cli_usage_error(c, wants_email ? "one EMAIL is wanted" : "no operand is wanted");
+    if (operands != 1) {
+        (void)cli_usage_error(c, "one EMAIL is wanted");
         goto fail;
     }
-    if (wants_email && email_parse(slice_of(argv[0]), &x->who, &e) != 0) {
+    if (email_parse(slice_of(argv[0]), &x->who, &e) != 0) {
         (void)cli_fail(c, &e);
         goto fail;
     }
@@ -143,7 +143,7 @@ static bool find(const struct cli_command *c, struct context *x)
 static int run_add(const struct cli_command *c, int argc, char **argv)
 {
     int rc;
-    struct context *x = context_open(c, argc, argv, true, &rc);
+    struct context *x = context_open(c, argc, argv, &rc);
     struct account a = {.created = clock_now()};
     struct event ev;
     struct err e = ERR_INIT;
@@ -214,23 +214,26 @@ static bool list_one(void *ctx, const struct account *a)
     return true;
 }
 
+static int fill(const void *options, const struct config *config, struct store *s, struct table *t, struct err *e)
+{
+    (void)options;
+    (void)config;
+    return store_account_list(s, list_one, t, e);
+}
+
 static int run_list(const struct cli_command *c, int argc, char **argv)
 {
-    int rc;
-    struct context *x = context_open(c, argc, argv, false, &rc);
-    struct err e = ERR_INIT;
-    struct table *t;
+    struct options o = {0};
+    int operands, rc = cli_parse(c, argc, argv, &o, &operands);
 
-    if (!x)
+    if (rc >= 0)
         return rc;
-    t = table_new(x->o.format, "EMAIL", "NAME", "KIND", "STATE", "PASSWORD", "IDP", "SOURCE", "CREATED", "LAST-LOGIN",
-                  NULL);
-    rc = t && store_account_list(x->store, list_one, t, &e) == 0 ? CLI_OK : cli_fail(c, &e);
-    if (rc == CLI_OK)
-        table_print(t);
-    table_free(t);
-    context_close(x);
-    return rc;
+    if (operands)
+        return cli_usage_error(c, "'%s' is not expected", argv[0]);
+    return open_table(c, o.config,
+                      table_new(o.format, "EMAIL", "NAME", "KIND", "STATE", "PASSWORD", "IDP", "SOURCE", "CREATED",
+                                "LAST-LOGIN", NULL),
+                      fill, &o);
 }
 
 const struct cli_command cli_account_list = {
@@ -256,7 +259,7 @@ static void show_line(const char *label, const char *value)
 static int run_show(const struct cli_command *c, int argc, char **argv)
 {
     int rc;
-    struct context *x = context_open(c, argc, argv, true, &rc);
+    struct context *x = context_open(c, argc, argv, &rc);
     const struct account *a;
     char text[TIME_TEXT_SIZE];
 
@@ -300,7 +303,7 @@ const struct cli_command cli_account_show = {
 static int set_disabled(const struct cli_command *c, int argc, char **argv, bool disabled)
 {
     int rc;
-    struct context *x = context_open(c, argc, argv, true, &rc);
+    struct context *x = context_open(c, argc, argv, &rc);
     struct err e = ERR_INIT;
     struct event ev;
 
@@ -352,7 +355,7 @@ const struct cli_command cli_account_enable = {
 static int run_passwd(const struct cli_command *c, int argc, char **argv)
 {
     int rc;
-    struct context *x = context_open(c, argc, argv, true, &rc);
+    struct context *x = context_open(c, argc, argv, &rc);
     char hash[STORE_HASH_MAX + 1] = "";
     struct err e = ERR_INIT;
     struct event ev;

@@ -219,36 +219,27 @@ static void list_file_grants(const struct config *config, struct table *t)
     }
 }
 
+static int fill(const void *options, const struct config *config, struct store *s, struct table *t, struct err *e)
+{
+    if (store_grant_list(s, ((const struct options *)options)->all, list_one, t, e) != 0)
+        return -1;
+    list_file_grants(config, t);
+    return 0;
+}
+
 static int run_list(const struct cli_command *c, int argc, char **argv)
 {
     struct options o = {0};
-    struct config *config = NULL;
-    struct store *store;
-    struct table *t = NULL;
-    struct err e = ERR_INIT;
     int operands, rc = cli_parse(c, argc, argv, &o, &operands);
 
     if (rc >= 0)
         return rc;
-    rc = CLI_FAILED;
-    store = open_both(c, o.config, &config);
-    if (store) {
-        t = table_new(o.format, "GRANT", "ACCOUNT", "KIND", "STATE", "FROM", "UNTIL", "NETWORK", "OWNER", "REASON",
-                      "LAST-USED", NULL);
-        if (!t)
-            rc = cli_usage_error(c, "--format is text or json");
-        else if (store_grant_list(store, o.all, list_one, t, &e) != 0)
-            rc = cli_fail(c, &e);
-        else
-            rc = CLI_OK;
-    }
-    if (rc == CLI_OK) {
-        list_file_grants(config, t);
-        table_print(t);
-    }
-    table_free(t);
-    open_close(store, config);
-    return rc;
+    if (operands)
+        return cli_usage_error(c, "'%s' is not expected", argv[0]);
+    return open_table(c, o.config,
+                      table_new(o.format, "GRANT", "ACCOUNT", "KIND", "STATE", "FROM", "UNTIL", "NETWORK", "OWNER",
+                                "REASON", "LAST-USED", NULL),
+                      fill, &o);
 }
 
 static const struct cli_option list_options[] = {

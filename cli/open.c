@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/table.h"
 
 struct config *open_config(const struct cli_command *c, const char *path, bool warnings)
 {
@@ -49,6 +50,30 @@ void open_close(struct store *s, struct config *config)
 {
     store_close(s);
     config_free(config);
+}
+
+int open_table(const struct cli_command *c, const char *path, struct table *t,
+               int (*fill)(const void *options, const struct config *config, struct store *s, struct table *t,
+                           struct err *e),
+               const void *options)
+{
+    struct config *config = NULL;
+    struct store *s;
+    struct err e = ERR_INIT;
+    int rc = CLI_FAILED;
+
+    if (!t)
+        return cli_usage_error(c, "--format is text or json");
+    s = open_both(c, path, &config);
+    if (s && fill(options, config, s, t, &e) == 0) {
+        table_print(t);
+        rc = CLI_OK;
+    } else if (s) {
+        (void)cli_fail(c, &e);
+    }
+    table_free(t);
+    open_close(s, config);
+    return rc;
 }
 
 const char *open_operator(void)

@@ -21,33 +21,24 @@ static bool list_one(void *ctx, const struct session_row *s)
     return true;
 }
 
+static int fill(const void *options, const struct config *config, struct store *s, struct table *t, struct err *e)
+{
+    (void)options;
+    (void)config;
+    return store_session_list(s, clock_now(), list_one, t, e);
+}
+
 static int run_list(const struct cli_command *c, int argc, char **argv)
 {
     struct options o = {0};
-    struct config *config = NULL;
-    struct store *store;
-    struct table *t = NULL;
-    struct err e = ERR_INIT;
     int operands, rc = cli_parse(c, argc, argv, &o, &operands);
 
     if (rc >= 0)
         return rc;
-    rc = CLI_FAILED;
-    store = open_both(c, o.config, &config);
-    if (store) {
-        t = table_new(o.format, "ID", "EMAIL", "DOOR", "IDP", "SINCE", "LAST-SEEN", "ENDS", NULL);
-        if (!t)
-            rc = cli_usage_error(c, "--format is text or json");
-        else if (store_session_list(store, clock_now(), list_one, t, &e) != 0)
-            rc = cli_fail(c, &e);
-        else
-            rc = CLI_OK;
-    }
-    if (rc == CLI_OK)
-        table_print(t);
-    table_free(t);
-    open_close(store, config);
-    return rc;
+    if (operands)
+        return cli_usage_error(c, "'%s' is not expected", argv[0]);
+    return open_table(c, o.config,
+                      table_new(o.format, "ID", "EMAIL", "DOOR", "IDP", "SINCE", "LAST-SEEN", "ENDS", NULL), fill, &o);
 }
 
 static const struct cli_option list_options[] = {

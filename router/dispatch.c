@@ -39,7 +39,7 @@ static void log_exchange(const struct exchange *x)
              x->err.expected[0] ? x->err.expected : NULL);
 }
 
-/* Whatever a person was refused for has its event under the number they were shown. */
+/* Whatever a person was refused for has its event under the number they were shown, as far as a flood leaves room. */
 static void record(struct exchange *x)
 {
     struct event *ev;
@@ -146,7 +146,8 @@ static int copy_request(struct exchange *x, struct http_request *req)
     return 0;
 }
 
-/* Refused before any handler: still a page, still an event (written by a job, since the store blocks). */
+/* Refused before any handler: still a page and an event. It runs as a job like any handler, since writing the event
+ * blocks. */
 static void refuse_only(struct exchange *x)
 {
     x->event = "request.refused";
@@ -233,7 +234,7 @@ void dispatch(struct dispatcher *d, struct http_request *req)
     http_pend(req);
     if (enter(j, &e) && jobs_submit(d->store_pool, &j->job, &e) == 0)
         return;
-    j->x.err = e; /* a full queue: refused at once; counted in the log, not in the store, which is what is busy */
+    j->x.err = e; /* refused at once; in the log, but not in the store, which may be what is busy */
     refuse_only(&j->x);
     log_exchange(&j->x);
     send_reply(&j->x, req);

@@ -95,14 +95,15 @@ void reply_refusal(struct exchange *x)
 
 void reply_finish(struct exchange *x)
 {
-    bool broken = x->status == 0 || buf_failed(&x->reply_body) ||
-                  (x->err.code != ERR_NONE && (x->status < 400 && x->status != 303 && x->status != 200));
+    /* an error that nobody looked at (a cookie that could not be made) must not leave as a success */
+    bool broken = x->status == 0 || buf_failed(&x->reply_body) || (x->err.code != ERR_NONE && x->status < 400);
 
     if (!broken)
         return;
     if (x->err.code == ERR_NONE)
         (void)err_set(&x->err, ERR_INTERNAL, "the handler of '%s' made no whole reply", x->path);
     x->nheaders = 0;
+    x->event = "request.refused";
     reply_refusal(x);
 }
 

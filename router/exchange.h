@@ -70,7 +70,7 @@ struct exchange {
     /* for the log line and the event */
     bool proven;           /* a verified assertion or a right password stands behind it: its event is never dropped */
     const char *again_url; /* for the refusal page; NULL: the login page */
-    const char *event;     /* "login.accepted"; NULL: only an access line at debug level */
+    const char *event;     /* "login.accepted"; NULL: nothing is logged or stored */
     const char *account;   /* e-mail concerned, escaped when logged; NULL if none */
     const char *idp;
     const char *detail; /* policy trace and the like */

@@ -167,6 +167,10 @@ run sh -c "echo short | $USHER account add $U short@usher.test"
 is "a weak password" "$rc $(grep -c password-not-acceptable "$E2E_DIR/err")" "2 1"
 run "$USHER" account list $U --format json
 is "account list" "$(node -p "JSON.parse(require('fs').readFileSync('$E2E_DIR/out')).rows.map(r => r.email).join()")" room@usher.test
+run "$USHER" account list $U --format csv
+is "an unknown format: exit 2" $rc 2
+run "$USHER" session list $U surplus
+is "a surplus operand: exit 2" $rc 2
 run "$USHER" account disable $U none@usher.test
 is "an unknown account" "$rc $(grep -c account-not-found "$E2E_DIR/err")" "2 1"
 run "$USHER" bypass grant $U room@usher.test
