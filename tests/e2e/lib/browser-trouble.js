@@ -111,6 +111,13 @@ async function twice() {
 		await site.fillProvider(page, 'zoe');
 		const [before, open] = [accepted(), sessions()];
 		await page.locator('#submit_button').dblclick({ noWaitAfter: true });
+		// On a busy machine Chromium now and then cancels its own first form and, as SimpleSAMLphp's script has disabled the
+		// button by then, sends no second one: nothing ever leaves the provider's page. Its visitor begins again.
+		if (!await page.waitForSelector('#echo, #again', { timeout: 10000 }).catch(() => null)) {
+			assert.match(page.url(), AT_PROVIDER);
+			await page.reload();
+			await site.atProvider(page, 'zoe');
+		}
 		const where = await ended(page);
 		assert.match(where, /^(zoe@usher\.test|start again)$/);
 		assert.ok(accepted() - before <= 1);

@@ -1,4 +1,5 @@
-// tap.js - TAP for the browser tests. An exception or a failed assert inside test() fails it and prints where.
+// tap.js - TAP for the browser tests. An exception or a failed assert inside test() fails it and prints where, to standard
+// error: prove shows that, so that a failure which only happens elsewhere can be understood from its log.
 'use strict';
 const assert = require('assert');
 
@@ -15,7 +16,7 @@ async function test(name, fn) {
 	} catch (error) {
 		failed++;
 		console.log(`not ok ${count} - ${name}`);
-		console.log(String(error.stack || error).replace(/^/gm, '#   '));
+		console.error(`# not ok ${count} - ${name}\n${String(error.stack || error).replace(/^/gm, '#   ')}`);
 		return false;
 	}
 }
