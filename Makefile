@@ -1,6 +1,6 @@
 # usher: one file, no recursion. `make help` lists the targets.
 #
-#   make                 build/usher, build/usher-lab (release)
+#   make                 build/usher, usher-worker, usher-fetch, usher-lab (release)
 #   make VARIANT=asan    the same under build/asan with AddressSanitizer and UBSan (also: clang, tsan)
 #   make check           everything that must pass; check-fast T=saml: the unit programs of one folder
 #   BUILD=dir            another build tree, so that two builds do not meet
@@ -16,7 +16,7 @@ WERROR ?= -Werror
 
 # --- packages -------------------------------------------------------------------------------------------------------
 DEPS := build-essential pkg-config libevent-dev node-llhttp libxml2-dev libxmlsec1-dev libssl-dev libsodium-dev zlib1g-dev \
-	libsqlite3-dev libjansson-dev libfyaml-dev libidn2-dev libsmartcols-dev uthash-dev ca-certificates
+	libseccomp-dev libcurl4-openssl-dev libsqlite3-dev libjansson-dev libfyaml-dev libidn2-dev libsmartcols-dev uthash-dev ca-certificates
 DEPS_CHECK := libcmocka-dev clang libclang-rt-14-dev clang-format xmlsec1 simplesamlphp php-cli php-xml php-mbstring \
 	nginx-light libnss3-tools sqlite3 curl jq wrk perl openssl chromium-headless-shell
 
@@ -28,6 +28,9 @@ PKGS_provisioning :=
 PKGS_http := libevent libevent_openssl libssl
 PKGS_router := libevent jansson
 PKGS_cli := smartcols jansson
+# the two processes that the others start: verification from base and saml alone, fetching from base and libcurl alone
+PKGS_worker := libseccomp
+PKGS_fetch := libcurl
 PKGS_lab := xmlsec1-openssl libxml-2.0 libcrypto libevent
 PKGS_ALL := $(sort $(foreach f,base saml accounts http router cli lab,$(PKGS_$(f))))
 
@@ -56,7 +59,7 @@ FOLDERS := base saml policy accounts provisioning http router cli lab
 SRC_http := $(sort $(wildcard router/http/*.c))
 $(foreach f,$(filter-out http,$(FOLDERS)),$(eval SRC_$(f) := $(sort $(wildcard $(f)/*.c))))
 # main() lives in these; they are not in the archives
-MAIN_cli := cli/main.c
+MAIN_cli := cli/main.c cli/usher_worker.c cli/usher_fetch.c
 MAIN_lab := lab/main.c
 GEN_C := $(B)/gen/pages.c
 
@@ -75,7 +78,7 @@ archives = $(foreach f,$(LINK_$(1)),$(B)/lib$(f).a)
 libs_for = $(shell pkg-config --libs $(foreach f,$(LINK_$(1)),$(PKGS_$(f))) 2>/dev/null) -lpthread -lm
 
 .PHONY: all
-all: $(B)/usher $(B)/usher-lab
+all: $(B)/usher $(B)/usher-worker $(B)/usher-fetch $(B)/usher-lab
 
 define folder_rules
 OBJ_$(1) := $$(patsubst %.c,$(B)/obj/%.o,$$(filter-out $$(MAIN_$(1)),$$(SRC_$(1))))
@@ -104,6 +107,12 @@ $(B)/libllhttp.a: $(patsubst /usr/share/llhttp/%.c,$(B)/obj/llhttp/%.o,$(LLHTTP_
 
 $(B)/usher: $(B)/obj/cli/main.o $(call archives,cli)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call archives,cli) $(call libs_for,cli)
+$(B)/obj/cli/usher_worker.o: FOLDER_CFLAGS += $(call cflags_for,saml) $(call cflags_for,worker)
+$(B)/usher-worker: $(B)/obj/cli/usher_worker.o $(call archives,saml)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call archives,saml) $(call libs_for,saml) $(shell pkg-config --libs $(PKGS_worker) 2>/dev/null)
+$(B)/obj/cli/usher_fetch.o: FOLDER_CFLAGS += $(call cflags_for,fetch)
+$(B)/usher-fetch: $(B)/obj/cli/usher_fetch.o $(call archives,base)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call archives,base) $(call libs_for,base) $(shell pkg-config --libs $(PKGS_fetch) 2>/dev/null)
 $(B)/usher-lab: $(B)/obj/lab/main.o $(call archives,lab)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call archives,lab) $(call libs_for,lab)
 
@@ -231,7 +240,7 @@ demo:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/usher
-	install -m 755 $(B)/usher $(DESTDIR)$(PREFIX)/bin/usher
+	install -m 755 $(B)/usher $(B)/usher-worker $(B)/usher-fetch $(DESTDIR)$(PREFIX)/bin
 	install -m 644 README.md ARCHITECTURE.md $(DESTDIR)$(PREFIX)/share/doc/usher
 	install -d $(DESTDIR)$(PREFIX)/share/doc/usher/docs/nginx
 	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/usher/docs

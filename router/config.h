@@ -10,6 +10,7 @@
 
 #include "base/conf.h"
 #include "policy/policy.h"
+#include "saml/decrypt.h"
 #include "saml/trust.h"
 
 #define CONFIG_IDPS_MAX 64
@@ -19,18 +20,30 @@ enum idp_profile { PROFILE_GENERIC = 0, PROFILE_ENTRA };
 
 struct config_idp {
     const char *name;
-    int profile;              /* enum idp_profile */
-    const char *metadata;     /* file */
-    const char *entity_id;    /* of this service towards this IdP; NULL: the general one */
-    const char *email_from;   /* "nameid" or an attribute name */
-    const char *subject_from; /* the immutable identifier: "nameid" or an attribute name */
-    const char *name_from;    /* display name attribute */
+    int profile;          /* enum idp_profile */
+    const char *metadata; /* file, or URL if metadata_is_url */
+    bool metadata_is_url;
+    int64_t refresh;             /* seconds from one fetch of the URL to the next, before jitter */
+    bool metadata_private;       /* the URL may lead to a private address */
+    const char *metadata_ca;     /* PEM file of the CA behind the URL; NULL: the system's */
+    const char *metadata_signer; /* PEM file: the metadata must be signed by one of its keys; NULL: need not */
+    struct saml_trust signer;    /* those keys */
+    bool metadata_valid_until;   /* metadata past its validUntil, or without one, is refused */
+    unsigned allow;              /* SAML_ALLOW_*, in force before allow_until; see config_idp_allow() */
+    int64_t allow_until;         /* seconds; an exception always ends */
+    const char *tenant;          /* Entra: the tenant ID that must stand in its claim; NULL: from the entity ID */
+    const char *logout_issuer;   /* a second issuer accepted in logout messages; NULL: none */
+    bool sign_requests;          /* AuthnRequests and logout messages are signed with the first of sp_keys */
+    const char *entity_id;       /* of this service towards this IdP; NULL: the general one */
+    const char *email_from;      /* "nameid" or an attribute name */
+    const char *subject_from;    /* the immutable identifier: "nameid" or an attribute name */
+    const char *name_from;       /* display name attribute */
     const char *groups_from;
     const char
         *groups_overage_from;    /* the attribute whose presence means "more groups than fit": unknown, never none */
     struct conf_strings domains; /* the e-mail domains this IdP may speak for */
     int64_t skew;
-    struct saml_trust trust;
+    struct saml_trust trust; /* of a metadata file, as it was at start; see idp_keys.h */
     const struct conf_node *node;
 };
 
@@ -56,7 +69,10 @@ struct config {
     int64_t session_idle, session_max; /* seconds */
     int64_t events_keep;               /* seconds */
     int64_t max_connections, max_connections_per_address;
-    int64_t loops; /* event loops; 0: one per core */
+    int64_t loops;                    /* event loops; 0: one per core */
+    struct conf_strings sp_key_files; /* PEM: private key and certificate; the first signs, all decrypt */
+    struct saml_sp_keys sp_keys;
+    const char *slo_url; /* public_url + /saml/slo */
     const struct conf_node *idps_node, *apps_node;
     const struct conf_node *domains_node, *grants_node, *rules_node, *default_node;
     struct config_idp *idps;
@@ -79,6 +95,8 @@ void config_free(struct config *c);
 /* By name, by entity ID; NULL if there is none. */
 const struct config_idp *config_idp(const struct config *c, const char *name);
 const struct config_idp *config_idp_by_issuer(const struct config *c, struct slice issuer);
+/* The exceptions in force for this identity provider at `now`: none once allow_until has passed. */
+unsigned config_idp_allow(const struct config_idp *idp, int64_t now);
 /* By host (lower case) and port; 0 stands for the default port of public_url's scheme. NULL if there is none. */
 const struct config_app *config_app(const struct config *c, const char *host, uint16_t port);
 

@@ -20,7 +20,7 @@
 /* Named exceptions; 0 means none. */
 #define SAML_ALLOW_SHA1 1U    /* SHA-1 in signature or digest */
 #define SAML_ALLOW_RSA1024 2U /* RSA keys of 1024 to 2047 bits */
-#define SAML_ALLOW_RSA15 4U   /* RSA 1.5 key transport; for decryption, which is not built yet */
+#define SAML_ALLOW_RSA15 4U   /* RSA 1.5 key transport */
 /* "sha1" -> SAML_ALLOW_SHA1; 0 if unknown. */
 unsigned saml_allow_by_name(struct slice name);
 /* "sha1, rsa1024" into dst; "-" for none. */
@@ -44,6 +44,10 @@ struct saml_trust {
     size_t nkeys;
     char *issuer;       /* entity ID, compared octet by octet; NULL if only keys are known (PEM trust) */
     char *sso_redirect; /* SingleSignOnService Location for HTTP-Redirect; NULL if none */
+    /* SingleLogoutService: Location of either binding, and ResponseLocation (NULL: Location); NULL if none */
+    char *slo_redirect, *slo_post, *slo_redirect_response, *slo_post_response;
+    int64_t valid_until; /* of the metadata; 0: it does not say */
+    unsigned allow;      /* exceptions of the worker's half; the router applies its own, which may have ended */
 };
 
 /* An empty trust. free clears what it holds and accepts a zeroed struct. */

@@ -1,20 +1,36 @@
 /*
  * verify.h - what the verification worker does: hostile XML in, signed bytes out.
  *
- * prescan -> parse (libxml2) -> walk to the one Assertion -> look at each Signature -> xmlsec verifies with a pinned
- * key -> hand out the canonical SignedInfo, the raw SignatureValue and the canonical signed element of every signature.
- * No private key, no file, no network, no clock. The caller believes none of it: see recheck.h. All of this runs in
- * usher-worker once that exists; nothing but struct saml_signed crosses.
+ * prescan -> parse (libxml2) -> walk to the elements that count -> look at each Signature -> xmlsec verifies with a
+ * pinned key -> hand out the canonical SignedInfo, the raw SignatureValue and the canonical signed element of every
+ * signature. No private key, no file, no network, no clock. The caller believes none of it: see recheck.h. All of this
+ * runs in usher-worker; nothing but struct saml_verify_request and struct saml_signed crosses (wire.h).
  */
 #ifndef USHER_SAML_VERIFY_H
 #define USHER_SAML_VERIFY_H
 
 #include "base/arena.h"
+#include "saml/decrypt.h"
 #include "saml/trust.h"
 
 #define SAML_XML_MAX (1024 * 1024)
+#define SAML_TRUSTS_MAX 64 /* identity providers that one request may choose from */
 
-enum saml_element { SAML_NOTHING = 0, SAML_RESPONSE, SAML_ASSERTION };
+/* Which kind of document is to be judged; each has its own walk (locate.c). */
+enum saml_message {
+    SAML_MESSAGE_RESPONSE = 1,
+    SAML_MESSAGE_LOGOUT,  /* LogoutRequest or LogoutResponse, POST binding */
+    SAML_MESSAGE_METADATA /* EntityDescriptor or EntitiesDescriptor */
+};
+
+enum saml_element {
+    SAML_NOTHING = 0,
+    SAML_RESPONSE,
+    SAML_ASSERTION,
+    SAML_LOGOUT_REQUEST,
+    SAML_LOGOUT_RESPONSE,
+    SAML_METADATA
+};
 
 struct saml_signature {
     enum saml_element what;       /* the element that carries and is covered by this signature */
@@ -30,8 +46,31 @@ struct saml_outer {
 
 struct saml_signed {
     struct saml_signature sig[2]; /* Response first if both are signed */
-    size_t nsig;                  /* 1 or 2; every Signature present has verified */
-    struct saml_outer outer;      /* of the Response element, signed or not */
+    size_t nsig;                  /* 1 or 2; every Signature present has verified. 0: see plain and wrapped */
+    struct saml_outer outer;      /* of the root element, signed or not */
+    size_t trust;                 /* index of the trust that was chosen */
+    /* Logout and metadata without a Signature: the canonical document. Nothing vouches for it. */
+    enum saml_element plain_what;
+    struct slice plain;
+    /*
+     * cipher.p != NULL: the assertion is encrypted and nothing outside it is signed, so nothing has been verified yet.
+     * The caller unwraps this key (saml_unwrap_key()) and asks again with it: the private key is never here.
+     */
+    struct saml_wrapped_key wrapped;
+};
+
+struct saml_verify_request {
+    enum saml_message message;
+    struct slice xml;
+    /*
+     * Whose keys count. by_issuer: of the one trust whose issuer is the Issuer that stands in the message, which is
+     * unsigned here; the signed one must be compared afterwards. Otherwise there is exactly one trust (metadata: or
+     * none, then a Signature is not looked at). Each trust brings its own exceptions (trust->allow).
+     */
+    const struct saml_trust *const *trusts;
+    size_t ntrusts;
+    bool by_issuer;
+    struct slice content_key; /* n == 0: none yet. See saml_signed.wrapped */
 };
 
 /* Once per process, before any thread and before a sandbox; again does nothing. Sets libxml2's and xmlsec's loaders and
@@ -40,20 +79,20 @@ int saml_init(struct err *e);
 void saml_cleanup(void);
 
 /*
- * Judges the signatures of a samlp:Response document. `ret` points into `a` (give it about 8 times the XML plus 64
- * KiB). Every signature that is present must verify by a key of `trust`, and one must be there. A status other than
- * Success is ERR_STATUS whether signed or not (there is no assertion to read). ERR_XML_*, ERR_RESPONSE_SHAPE,
- * ERR_STATUS, ERR_ENCRYPTED, ERR_SIGNATURE_MISSING, ERR_SIGNATURE_SHAPE, ERR_TRANSFORM, ERR_ALGORITHM, ERR_KEY_WEAK,
- * ERR_SIGNATURE, ERR_MEMORY. Thread-safe.
+ * Judges the signatures of one message. `ret` points into `a` (give it about 8 times the XML plus 64 KiB). Every
+ * signature that is present must verify by a key of the trust, and for a Response one must be there, outside of or
+ * inside what is encrypted. A status other than Success is ERR_STATUS whether signed or not (there is no assertion to
+ * read). ERR_XML_*, ERR_RESPONSE_SHAPE, ERR_STATUS, ERR_ISSUER (no trust of that name), ERR_DECRYPT,
+ * ERR_SIGNATURE_MISSING, ERR_SIGNATURE_SHAPE, ERR_TRANSFORM, ERR_ALGORITHM, ERR_KEY_WEAK, ERR_SIGNATURE, ERR_MEMORY.
+ * Thread-safe.
  */
+int saml_verify_message(const struct saml_verify_request *rq, struct arena *a, struct saml_signed *ret, struct err *e);
+
+/* Goes with the router's use of it, which the worker's by_issuer replaces. */
+int saml_peek_issuer(struct slice xml, struct arena *a, struct slice *ret, struct err *e);
+
+/* The same for a Response and one trust, with `allow` in place of the trust's own: for tests and benchmarks. */
 int saml_verify(struct slice xml, const struct saml_trust *trust, unsigned allow, struct arena *a,
                 struct saml_signed *ret, struct err *e);
-
-/*
- * The Issuer of the Response, or else of the Assertion, as it stands there: unsigned, trimmed, NUL-terminated in `a`.
- * Good for one thing: to choose whose keys to try. After saml_verify() with those keys, the signed Issuer must be
- * compared. Refuses what saml_verify() would refuse before looking at a signature; ERR_ISSUER if there is none.
- */
-int saml_peek_issuer(struct slice xml, struct arena *a, struct slice *ret, struct err *e);
 
 #endif

@@ -1,0 +1,5 @@
+/* usher_fetch.c - fetches one document. */
+int main(void)
+{
+    return 1;
+}

@@ -1,0 +1,5 @@
+/* usher_worker.c - the verification worker. */
+int main(void)
+{
+    return 1;
+}

@@ -1,0 +1,68 @@
+/*
+ * worker.h - usher-worker processes and what keeps them honest: one per loop, fed through one socket pair.
+ *
+ * A worker is exec'ed without private keys, files or network (cli/usher_worker.c). Requests are batched: what was
+ * submitted in one turn of the loop goes out in one write. The deadline of a document starts when the worker can have
+ * begun with it; past it the worker is killed. A worker that died, was killed or answered nonsense is replaced: the
+ * document it was at is refused with ERR_WORKER, those behind it are submitted again to the new one, once each, so no
+ * other login is lost. Deaths in a row delay the next start (doubling, bounded); while there is no worker a bounded
+ * number of requests waits, the rest is ERR_BUSY.
+ *
+ * Its answers are bytes from a process that strangers may have taken over: the caller rechecks (recheck.h, judge.h).
+ */
+#ifndef USHER_ROUTER_WORKER_H
+#define USHER_ROUTER_WORKER_H
+
+#include "router/trusts.h"
+#include "saml/wire.h"
+
+struct event_base;
+struct worker;
+
+struct worker_options {
+    const char *path;     /* of usher-worker; worker_path() finds it beside this program */
+    unsigned deadline_ms; /* for one document, from when the worker can have begun with it */
+    size_t queue_max;     /* requests in flight and waiting; ERR_BUSY past it */
+    size_t bytes_max;     /* of their XML in all */
+    size_t memory_max;    /* RLIMIT_AS of the process; not with sanitizers */
+    int cpu;              /* the core it is pinned to; -1: none */
+};
+void worker_options_init(struct worker_options *o);
+/* "DIRECTORY-OF-THIS-PROGRAM/usher-worker". ERR_WORKER if it is not there or cannot be executed. */
+int worker_path(char *dst, size_t size, struct err *e);
+
+struct worker_request {
+    bool inspect;            /* saml_inspect() of `judge.xml`; otherwise judge */
+    struct wire_judge judge; /* the slices must stay until `done` */
+    struct trusts *trusts;   /* borrowed until `done`; NULL for inspect and for metadata that nobody signs */
+    /*
+     * Called once, in the loop's thread. `reply` is the payload of the SIGNED or INSPECTED frame, to be decoded with
+     * wire_get_signed() or wire_get_inspected(), valid only during the call; or `why` is set.
+     */
+    void (*done)(struct worker_request *r, struct slice reply, const struct err *why);
+    void *arg;
+    /* private to worker.c */
+    struct worker_request *next;
+    uint64_t id;
+    bool tried;
+};
+
+/* In the loop's thread; the process starts with the first request. ERR_WORKER, ERR_MEMORY. */
+int worker_new(struct event_base *base, const struct worker_options *o, struct worker **ret, struct err *e);
+/* Ends the process; whatever is in flight is done with ERR_WORKER. Accepts NULL. */
+void worker_free(struct worker *w);
+/* In the loop's thread. 0: `done` will be called. ERR_BUSY, ERR_WORKER otherwise, and it will not. */
+int worker_submit(struct worker *w, struct worker_request *r, struct err *e);
+
+struct worker_stats {
+    uint64_t judged, restarts, deadlines;
+    size_t in_flight;
+    int pid; /* 0: none runs */
+};
+void worker_stats(const struct worker *w, struct worker_stats *ret);
+
+/* For commands: one request, waited for; `reply` is copied into `a`. `base` must be otherwise idle. */
+int worker_call(struct event_base *base, struct worker *w, struct worker_request *r, struct arena *a,
+                struct slice *ret_reply, struct err *e);
+
+#endif
