@@ -184,7 +184,7 @@ static int judge(struct job *j, struct slice content, struct arena *a, struct sa
 
     if (check_issuer(j, e) != 0 || saml_unwrap_file(content, a, &xml, e) != 0)
         return -1;
-    if (saml_judge_signature_only(xml, &j->trust, j->allow, a, v, e) != 0)
+    if (saml_judge_signature_only(xml, &j->trust, NULL, j->allow, a, v, e) != 0)
         return -1;
     if (j->o.signature_only || j->report.now_is_issued)
         j->expect.now = v->assertion.issue_instant;

@@ -100,7 +100,7 @@ static int verify(struct exchange *x, struct slice xml, struct acs *s)
                                  .email_domains = s->idp->domains.v,
                                  .nemail_domains = s->idp->domains.n};
 
-    if (saml_judge_signature_only(xml, &s->idp->trust, 0, &x->arena, &s->verdict, &x->err) != 0)
+    if (saml_judge_signature_only(xml, &s->idp->trust, NULL, 0, &x->arena, &s->verdict, &x->err) != 0)
         return -1;
     s->request_id = signed_request_id(&s->verdict.assertion);
     expect.request_id = s->request_id;
@@ -165,7 +165,7 @@ static int read_groups(struct exchange *x, struct acs *s)
     struct buf text;
 
     buf_init(&text, STORE_GROUPS_MAX);
-    s->groups_known = true;
+    s->groups_known = !as->has_encrypted_attribute;
     for (size_t i = 0; i < as->nattributes; i++) {
         const struct saml_attribute *at = &as->attributes[i];
 

@@ -2,7 +2,8 @@
  * decrypt.h - XML encryption as SAML uses it (xmlenc-core1 5.2, 5.5; SAML core 2.2.4, 2.3.4), on OpenSSL alone.
  *
  * Key transport is RSA-OAEP (rsa-oaep-mgf1p, and xmlenc11 rsa-oaep with MGF1 of SHA-1 to SHA-512); RSA 1.5 is refused
- * unless allowed by name. Content is AES-GCM with a tag of 16 octets, or AES-CBC. One EncryptedKey, CipherValue only.
+ * unless allowed by name. Content is AES-GCM with a tag of 16 octets, or AES-CBC; Triple DES only with the exception
+ * for RSA 1.5, as products of that age send both. One EncryptedKey, CipherValue only.
  *
  * Decryption proves nothing about who wrote it, and must not become an oracle: a key that cannot be unwrapped gives a
  * random one, CBC padding is never judged, and all that can then go wrong is ERR_DECRYPT with one text and the same
@@ -20,6 +21,7 @@
 #define SAML_SP_KEYS_MAX 2      /* the key in use and the one before or after it */
 #define SAML_CONTENT_KEY_MAX 32 /* AES-256 */
 #define SAML_WRAPPED_MAX 2048   /* octets of an encrypted key: RSA-16384 */
+#define SAML_LABEL_MAX 1024     /* octets of an OAEP label */
 
 enum saml_transport { SAML_TRANSPORT_NONE = 0, SAML_TRANSPORT_OAEP, SAML_TRANSPORT_RSA15 };
 enum saml_hash { SAML_HASH_SHA1 = 1, SAML_HASH_SHA256, SAML_HASH_SHA384, SAML_HASH_SHA512 };
@@ -30,7 +32,8 @@ enum saml_cipher {
     SAML_AES256_CBC,
     SAML_AES128_GCM,
     SAML_AES192_GCM,
-    SAML_AES256_GCM
+    SAML_AES256_GCM,
+    SAML_TRIPLEDES_CBC
 };
 
 /* An EncryptedKey as it stands in a document. */
@@ -44,7 +47,7 @@ struct saml_wrapped_key {
 
 /* Private keys of this service provider, with their certificates. */
 struct saml_sp_key {
-    void *pkey;               /* EVP_PKEY *, RSA of at least 2048 bits */
+    void *pkey;               /* EVP_PKEY *, RSA */
     struct slice certificate; /* DER, owned */
     unsigned char sha256[32]; /* of the certificate's SubjectPublicKeyInfo */
     int64_t not_after;
@@ -55,17 +58,21 @@ struct saml_sp_keys {
 };
 
 /* Adds the one PRIVATE KEY of PEM text and the CERTIFICATE that belongs to it; `certificate_needed` false: a key alone
- * will do (`usher verify --decrypt-key`). ERR_KEY_FILE, ERR_LIMIT. */
+ * will do (`usher verify --decrypt-key`), and 1024 bits instead of 2048: what a recording was encrypted for is not ours
+ * to choose. ERR_KEY_FILE, ERR_LIMIT. */
 int saml_sp_keys_add_pem(struct saml_sp_keys *k, struct slice pem, bool certificate_needed, struct err *e);
 void saml_sp_keys_free(struct saml_sp_keys *k);
 
-/* Octets of the key of this cipher. */
+/* Octets of the key of this cipher; 0 for what is none. */
 size_t saml_cipher_key_size(enum saml_cipher c);
+/* GCM: what decrypts was made by somebody who knew the key. */
+bool saml_cipher_authentic(enum saml_cipher c);
 
 /*
  * The content key, of saml_cipher_key_size(w->content) octets. Every key of `keys` is tried, whichever fits; if none
  * does the result is random, and what is decrypted with it will be refused with the rest. `allow`: SAML_ALLOW_RSA15.
- * ERR_ALGORITHM (RSA 1.5 without the exception), ERR_DECRYPT_KEY (no key is configured at all), ERR_INTERNAL.
+ * ERR_ALGORITHM (RSA 1.5 or Triple DES without the exception), ERR_DECRYPT_KEY (no key is configured at all),
+ * ERR_DECRYPT (a struct that no reader of ours fills), ERR_INTERNAL.
  */
 int saml_unwrap_key(const struct saml_sp_keys *keys, unsigned allow, const struct saml_wrapped_key *w,
                     unsigned char ret[SAML_CONTENT_KEY_MAX], struct err *e);
@@ -76,5 +83,8 @@ int saml_unwrap_key(const struct saml_sp_keys *keys, unsigned allow, const struc
  */
 int saml_decrypt_content(enum saml_cipher c, const unsigned char *key, struct slice cipher, struct arena *a,
                          struct slice *ret, struct err *e);
+
+/* Replaces whatever `e` holds by the one ERR_DECRYPT that there is. Returns -1. */
+int saml_decrypt_refused(struct err *e);
 
 #endif

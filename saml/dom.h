@@ -53,15 +53,21 @@ int dom_at(const struct _xmlNode *node, struct err *e);
 /* The places in a Response that matter. */
 struct located {
     struct _xmlNode *response, *assertion;
+    struct _xmlNode *encrypted; /* the EncryptedAssertion instead of an Assertion, or NULL */
     struct _xmlNode *response_signature, *assertion_signature; /* NULL: absent */
     struct saml_outer outer;                                   /* borrows from the document */
 };
 
 /*
  * Walks from the root; every element of the document is looked at once. ERR_RESPONSE_SHAPE, ERR_XML_ID,
- * ERR_SIGNATURE_SHAPE (a Signature in another place), ERR_STATUS, ERR_ENCRYPTED.
+ * ERR_SIGNATURE_SHAPE (a Signature in another place), ERR_STATUS.
  */
 int locate(struct _xmlDoc *doc, struct located *ret, struct err *e);
+/*
+ * The same for a document that is one Assertion from its first octet to its last, as decryption gives it: sets
+ * `assertion` and `assertion_signature`. ERR_RESPONSE_SHAPE, ERR_XML_ID, ERR_SIGNATURE_SHAPE.
+ */
+int locate_assertion(struct _xmlDoc *doc, struct located *ret, struct err *e);
 
 /*
  * Judges one Signature: its form first, then xmlsec with each pinned key that fits. `parent` is the element that

@@ -1,6 +1,8 @@
 /* judge.c - see judge.h. */
 #include "saml/judge.h"
 
+#include <openssl/crypto.h>
+
 #include "base/encode.h"
 #include "base/form.h"
 
@@ -9,22 +11,22 @@
  * nothing else is ever read. With two signatures the Response's bytes hold the Assertion too and are read; the
  * Assertion's own bytes must then be of that same Assertion.
  */
-static int read_signed(const struct saml_signed *s, const struct saml_trust *trust, unsigned allow, struct arena *a,
-                       struct saml_verdict *ret, struct err *e)
+static int read_signed(const struct saml_signed *s, const struct saml_trust *trust, const struct saml_sp_keys *keys,
+                       unsigned allow, struct arena *a, struct saml_verdict *ret, struct err *e)
 {
     struct saml_response none;
     struct saml_assertion *inner;
 
     ret->signed_parts = *s;
     if (saml_recheck(s, trust, allow, ret->signers, e) != 0 ||
-        saml_read(s->sig[0].element, s->sig[0].what, a, &ret->response, &ret->assertion, e) != 0)
+        saml_read(s->sig[0].element, s->sig[0].what, keys, allow, a, &ret->response, &ret->assertion, e) != 0)
         return -1;
     if (s->nsig < 2)
         return 0;
     inner = arena_alloc(a, sizeof *inner);
     if (!inner)
         return err_set(e, ERR_MEMORY, "no memory for the assertion");
-    if (saml_read(s->sig[1].element, s->sig[1].what, a, &none, inner, e) != 0)
+    if (saml_read(s->sig[1].element, s->sig[1].what, keys, allow, a, &none, inner, e) != 0)
         return -1;
     if (!slice_eq(inner->id, ret->assertion.id) || !slice_eq(inner->issuer, ret->assertion.issuer))
         return err_set(e, ERR_RECHECK, "the signed Assertion is not the one in the signed Response");
@@ -38,13 +40,20 @@ static int refuse(struct saml_verdict *ret)
     return -1;
 }
 
-int saml_judge_signed(const struct saml_signed *s, const struct saml_trust *trust, unsigned allow,
-                      const struct saml_expect *x, struct arena *a, struct saml_verdict *ret, struct err *e)
+int saml_judge_signed(const struct saml_signed *s, const struct saml_trust *trust, const struct saml_sp_keys *keys,
+                      unsigned allow, const struct saml_expect *x, struct arena *a, struct saml_verdict *ret,
+                      struct err *e)
+{
+    if (saml_judge_signed_only(s, trust, keys, allow, a, ret, e) != 0)
+        return -1;
+    return saml_judge_conditions(x, ret, e);
+}
+
+int saml_judge_signed_only(const struct saml_signed *s, const struct saml_trust *trust, const struct saml_sp_keys *keys,
+                           unsigned allow, struct arena *a, struct saml_verdict *ret, struct err *e)
 {
     *ret = (struct saml_verdict){0};
-    if (read_signed(s, trust, allow, a, ret, e) != 0)
-        return refuse(ret);
-    return saml_judge_conditions(x, ret, e);
+    return read_signed(s, trust, keys, allow, a, ret, e) != 0 ? refuse(ret) : 0;
 }
 
 int saml_judge_conditions(const struct saml_expect *x, struct saml_verdict *v, struct err *e)
@@ -57,24 +66,46 @@ int saml_judge_conditions(const struct saml_expect *x, struct saml_verdict *v, s
     return 0;
 }
 
-int saml_judge(struct slice xml, const struct saml_trust *trust, unsigned allow, const struct saml_expect *x,
-               struct arena *a, struct saml_verdict *ret, struct err *e)
+/* The worker's half, once or twice. */
+static int verify_and_unwrap(struct slice xml, const struct saml_trust *trust, const struct saml_sp_keys *keys,
+                             unsigned allow, struct arena *a, struct saml_signed *ret, struct err *e)
 {
-    struct saml_signed s;
+    struct saml_trust with = *trust;
+    const struct saml_trust *one = &with;
+    struct saml_verify_request rq = {.message = SAML_MESSAGE_RESPONSE, .xml = xml, .trusts = &one, .ntrusts = 1};
+    unsigned char key[SAML_CONTENT_KEY_MAX];
+    int rc;
 
-    *ret = (struct saml_verdict){0};
-    return saml_verify(xml, trust, allow, a, &s, e) != 0 ? -1 : saml_judge_signed(&s, trust, allow, x, a, ret, e);
+    with.allow = allow;
+    if (saml_verify_message(&rq, a, ret, e) != 0)
+        return -1;
+    if (!ret->wrapped.cipher.p)
+        return 0;
+    if (saml_unwrap_key(keys, allow, &ret->wrapped, key, e) != 0)
+        return -1;
+    rq.content_key = slice_make(key, saml_cipher_key_size(ret->wrapped.content));
+    rc = saml_verify_message(&rq, a, ret, e);
+    OPENSSL_cleanse(key, sizeof key);
+    return rc;
 }
 
-int saml_judge_signature_only(struct slice xml, const struct saml_trust *trust, unsigned allow, struct arena *a,
-                              struct saml_verdict *ret, struct err *e)
+int saml_judge(struct slice xml, const struct saml_trust *trust, const struct saml_sp_keys *keys, unsigned allow,
+               const struct saml_expect *x, struct arena *a, struct saml_verdict *ret, struct err *e)
+{
+    if (saml_judge_signature_only(xml, trust, keys, allow, a, ret, e) != 0)
+        return -1;
+    return saml_judge_conditions(x, ret, e);
+}
+
+int saml_judge_signature_only(struct slice xml, const struct saml_trust *trust, const struct saml_sp_keys *keys,
+                              unsigned allow, struct arena *a, struct saml_verdict *ret, struct err *e)
 {
     struct saml_signed s;
 
     *ret = (struct saml_verdict){0};
-    if (saml_verify(xml, trust, allow, a, &s, e) != 0)
+    if (verify_and_unwrap(xml, trust, keys, allow, a, &s, e) != 0)
         return -1;
-    return read_signed(&s, trust, allow, a, ret, e) != 0 ? refuse(ret) : 0;
+    return saml_judge_signed_only(&s, trust, keys, allow, a, ret, e);
 }
 
 /*

@@ -2,8 +2,10 @@
  * judge.h - the whole verdict: bytes + trust + expectations + clock in, struct out. The one entry for router, cli and
  * tests.
  *
- * saml_verify() -> saml_recheck() -> saml_read() -> saml_check() -> saml_email(). With the worker process, only the
- * first step moves: saml_judge_signed() is the router's half.
+ * saml_verify_message() -> saml_recheck() -> saml_read() -> saml_check() -> saml_email(). With the worker process, only
+ * the first step moves: saml_judge_signed() is the router's half. Where that step answers with a wrapped key, it is
+ * unwrapped here and the step is done again with it, as router and worker do. `keys`: those of this service provider;
+ * NULL or empty: whatever is encrypted is ERR_DECRYPT_KEY.
  */
 #ifndef USHER_SAML_JUDGE_H
 #define USHER_SAML_JUDGE_H
@@ -25,14 +27,18 @@ struct saml_verdict {
 #define SAML_ARENA_MAX (16 * (size_t)SAML_XML_MAX)
 
 /* A refused message leaves an empty verdict: nothing of an identity can be used by mistake. */
-int saml_judge(struct slice xml, const struct saml_trust *trust, unsigned allow, const struct saml_expect *x,
-               struct arena *a, struct saml_verdict *ret, struct err *e);
+int saml_judge(struct slice xml, const struct saml_trust *trust, const struct saml_sp_keys *keys, unsigned allow,
+               const struct saml_expect *x, struct arena *a, struct saml_verdict *ret, struct err *e);
 /* From what the worker returned onward. The verdict borrows from `s`, which must outlive it. */
-int saml_judge_signed(const struct saml_signed *s, const struct saml_trust *trust, unsigned allow,
-                      const struct saml_expect *x, struct arena *a, struct saml_verdict *ret, struct err *e);
+int saml_judge_signed(const struct saml_signed *s, const struct saml_trust *trust, const struct saml_sp_keys *keys,
+                      unsigned allow, const struct saml_expect *x, struct arena *a, struct saml_verdict *ret,
+                      struct err *e);
+/* As saml_judge_signed() without conditions: signatures and reading only. */
+int saml_judge_signed_only(const struct saml_signed *s, const struct saml_trust *trust, const struct saml_sp_keys *keys,
+                           unsigned allow, struct arena *a, struct saml_verdict *ret, struct err *e);
 /* As saml_judge() without conditions: signatures and reading only (`usher verify --signature-only`). */
-int saml_judge_signature_only(struct slice xml, const struct saml_trust *trust, unsigned allow, struct arena *a,
-                              struct saml_verdict *ret, struct err *e);
+int saml_judge_signature_only(struct slice xml, const struct saml_trust *trust, const struct saml_sp_keys *keys,
+                              unsigned allow, struct arena *a, struct saml_verdict *ret, struct err *e);
 
 /*
  * The rest of the verdict for one that saml_judge_signature_only() gave: for a caller that learns from the signed bytes

@@ -8,16 +8,15 @@
 #include "saml/dom.h"
 
 #include "saml/compat_xml.h"
+#include "saml/encrypted.h"
 #include "saml/token.h"
 
-#define NS_XENC "http://www.w3.org/2001/04/xmlenc#"
 #define IDS_MAX 32 /* two of SAML's; the rest are Id of Signature and of what is encrypted */
 
 /* --- the sweep over all elements --------------------------------------------------------------------------------- */
 
 struct sweep {
     const struct located *found;
-    const xmlNode *encrypted; /* the EncryptedAssertion child of the Response, or NULL */
     struct slice ids[IDS_MAX];
     size_t nids;
     struct err *e;
@@ -32,7 +31,7 @@ static bool id_belongs(const struct sweep *s, const xmlNode *node, const xmlAttr
         return node == s->found->response || node == s->found->assertion;
     if (strcmp((const char *)at->name, "Id") == 0)
         return node == s->found->response_signature || node == s->found->assertion_signature ||
-               dom_is(node, NS_XENC, "EncryptedData") || dom_is(node, NS_XENC, "EncryptedKey");
+               dom_is(node, SAML_NS_XENC, "EncryptedData") || dom_is(node, SAML_NS_XENC, "EncryptedKey");
     return false;
 }
 
@@ -72,7 +71,7 @@ static bool dsig_belongs(const struct sweep *s, const xmlNode *node)
     if (inside(node, s->found->response_signature) || inside(node, s->found->assertion_signature))
         return true;
     if (dom_is(node, SAML_NS_DSIG, "DigestMethod"))
-        return dom_is(node->parent, NS_XENC, "EncryptionMethod");
+        return dom_is(node->parent, SAML_NS_XENC, "EncryptionMethod");
     for (; node; node = node->parent) {
         if (dom_is(node, SAML_NS_DSIG, "KeyInfo"))
             return true;
@@ -105,7 +104,7 @@ static int sweep_element(struct sweep *s, const xmlNode *node)
     }
     /* by local name in any namespace: also what a namespace-blind reader would take for one */
     if ((strcmp(name, "Assertion") == 0 || strcmp(name, "EncryptedAssertion") == 0) && node != s->found->assertion &&
-        node != s->encrypted)
+        node != s->found->encrypted)
         return dom_refuse(node, ERR_RESPONSE_SHAPE, s->e, "an assertion in a place where none belongs");
     if (strcmp(name, "Signature") == 0 && node != s->found->response_signature && node != s->found->assertion_signature)
         return dom_refuse(node, ERR_SIGNATURE_SHAPE, s->e, "a Signature in a place where none belongs");
@@ -266,10 +265,10 @@ int locate(xmlDoc *doc, struct located *ret, struct err *e)
     if (version_2(l.response, e) != 0 || required_id(l.response, e) != 0 || response_children(l.response, &c, e) != 0)
         return -1;
     l.assertion = c.assertion;
+    l.encrypted = c.encrypted;
     l.response_signature = c.signature;
     if (l.assertion)
         l.assertion_signature = assertion_signature(l.assertion);
-    sweep.encrypted = c.encrypted;
     if (sweep_all(&sweep, l.response) != 0)
         return -1;
 
@@ -279,11 +278,23 @@ int locate(xmlDoc *doc, struct located *ret, struct err *e)
         return -1;
     if (c.encrypted && c.assertion)
         return dom_refuse(c.encrypted, ERR_RESPONSE_SHAPE, e, "an Assertion and an EncryptedAssertion");
-    if (c.encrypted)
-        return dom_refuse(c.encrypted, ERR_ENCRYPTED, e, "the assertion is encrypted");
-    if (!l.assertion)
+    if (!c.encrypted && !c.assertion)
         return dom_refuse(l.response, ERR_RESPONSE_SHAPE, e, "no Assertion in the Response");
-    if (version_2(l.assertion, e) != 0 || required_id(l.assertion, e) != 0)
+    if (l.assertion && (version_2(l.assertion, e) != 0 || required_id(l.assertion, e) != 0))
+        return -1;
+    *ret = l;
+    return 0;
+}
+
+int locate_assertion(xmlDoc *doc, struct located *ret, struct err *e)
+{
+    struct located l = {.assertion = dom_root(doc)};
+    struct sweep sweep = {.found = &l, .e = e};
+
+    if (!dom_is(l.assertion, SAML_NS_ASSERTION, "Assertion") || l.assertion->prev || l.assertion->next)
+        return dom_refuse(l.assertion, ERR_RESPONSE_SHAPE, e, "what was encrypted is not one saml:Assertion");
+    l.assertion_signature = assertion_signature(l.assertion);
+    if (version_2(l.assertion, e) != 0 || required_id(l.assertion, e) != 0 || sweep_all(&sweep, l.assertion) != 0)
         return -1;
     *ret = l;
     return 0;

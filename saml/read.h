@@ -6,7 +6,8 @@
  * element order and cardinality of SAML core 2.3 to 2.7 are enforced for what is used; unknown attributes of an
  * AttributeStatement are kept, unknown elements where the schema has no wildcard are refused. A *used* value (Issuer,
  * NameID, Audience, times, a used AttributeValue) that is split by a comment, CDATA section or element is refused;
- * comments between elements and a whole-CDATA value pass.
+ * comments between elements and a whole-CDATA value pass. What is encrypted in signed bytes is decrypted here and read
+ * by the same rules: the private keys are on this side of the pipe.
  */
 #ifndef USHER_SAML_READ_H
 #define USHER_SAML_READ_H
@@ -50,6 +51,7 @@ struct saml_assertion {
     struct slice session_index, authn_context;      /* of the first AuthnStatement */
     const struct saml_attribute *attributes;
     size_t nattributes;
+    bool has_encrypted_attribute; /* not read: an attribute that is missing here is unknown, not absent */
 };
 
 /* Fields of a *signed* Response element; zeroed if only the Assertion is signed. */
@@ -59,13 +61,14 @@ struct saml_response {
 };
 
 /*
- * Reads `element`, whose root is `what`. For SAML_RESPONSE the Assertion is its one child of that name. Everything
- * points into `element` or `a`, so that both must outlive the result. ERR_READ (bad times too), ERR_ENCRYPTED
- * (EncryptedAssertion, or an EncryptedID in place of the NameID), ERR_STATUS, ERR_MEMORY. After an error the results
- * hold nothing that may be used.
+ * Reads `element`, whose root is `what`. For SAML_RESPONSE the Assertion is its one child of that name, or of the name
+ * EncryptedAssertion. That, and an EncryptedID in place of the NameID, is decrypted with `keys` (NULL or empty:
+ * ERR_DECRYPT_KEY); `allow`: SAML_ALLOW_RSA15. Everything points into `element` or `a`, so that both must outlive the
+ * result. ERR_READ (bad times too), ERR_STATUS, ERR_ALGORITHM, ERR_DECRYPT, ERR_DECRYPT_KEY, ERR_MEMORY. After an error
+ * the results hold nothing that may be used.
  */
-int saml_read(struct slice element, enum saml_element what, struct arena *a, struct saml_response *ret_response,
-              struct saml_assertion *ret, struct err *e);
+int saml_read(struct slice element, enum saml_element what, const struct saml_sp_keys *keys, unsigned allow,
+              struct arena *a, struct saml_response *ret_response, struct saml_assertion *ret, struct err *e);
 
 /* The attribute with exactly this Name, or NULL; NULL too if two attributes have it (ambiguous). */
 const struct saml_attribute *saml_attribute_get(const struct saml_assertion *as, struct slice name);

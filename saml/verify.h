@@ -81,7 +81,8 @@ void saml_cleanup(void);
 /*
  * Judges the signatures of one message. `ret` points into `a` (give it about 8 times the XML plus 64 KiB). Every
  * signature that is present must verify by a key of the trust, and for a Response one must be there, outside of or
- * inside what is encrypted. A status other than Success is ERR_STATUS whether signed or not (there is no assertion to
+ * inside what is encrypted. Within a signed Response nothing is decrypted: the signed bytes hold what is encrypted, and
+ * saml_read() opens it. A status other than Success is ERR_STATUS whether signed or not (there is no assertion to
  * read). ERR_XML_*, ERR_RESPONSE_SHAPE, ERR_STATUS, ERR_ISSUER (no trust of that name), ERR_DECRYPT,
  * ERR_SIGNATURE_MISSING, ERR_SIGNATURE_SHAPE, ERR_TRANSFORM, ERR_ALGORITHM, ERR_KEY_WEAK, ERR_SIGNATURE, ERR_MEMORY.
  * Thread-safe.

@@ -42,7 +42,7 @@ static bool judge(struct slice xml)
     bool ok;
 
     arena_init(&a, SAML_ARENA_MAX);
-    ok = saml_judge(xml, &in.trust, 0, &in.expect, &a, &v, &e) == 0 && v.has_email;
+    ok = saml_judge(xml, &in.trust, NULL, 0, &in.expect, &a, &v, &e) == 0 && v.has_email;
     arena_free(&a);
     return ok;
 }

@@ -35,8 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     arena_init(&a, 1 << 24);
-    if (saml_read(slice_make(data + 1, size - 1), data[0] & 1 ? SAML_RESPONSE : SAML_ASSERTION, &a, &response, &as,
-                  &e) == 0) {
+    if (saml_read(slice_make(data + 1, size - 1), data[0] & 1 ? SAML_RESPONSE : SAML_ASSERTION, NULL, 0, &a, &response,
+                  &as, &e) == 0) {
         const struct saml_outer outer = {.status_code = SLICE("urn:oasis:names:tc:SAML:2.0:status:Success")};
         struct saml_expect x = {.issuer = as.issuer,
                                 .acs = SLICE("https://sp.example.com/acs"),

@@ -74,7 +74,7 @@ static void fixture_free(struct fixture *f)
 
 static int judge(struct fixture *f)
 {
-    return saml_judge(buf_slice(&f->xml), &f->trust, 0, &f->x, &f->a, &f->verdict, &f->e);
+    return saml_judge(buf_slice(&f->xml), &f->trust, NULL, 0, &f->x, &f->a, &f->verdict, &f->e);
 }
 
 static int make_keys(void **state)

@@ -63,7 +63,7 @@ static int judge(const struct sign_response *r, struct arena *a, struct saml_ver
 {
     struct saml_expect x = expectation();
     char *xml = sign_make(r);
-    int rc = saml_judge(slice_of(xml), &trust, 0, &x, a, v, e);
+    int rc = saml_judge(slice_of(xml), &trust, NULL, 0, &x, a, v, e);
 
     free(xml);
     return rc;
@@ -183,9 +183,9 @@ static void mixed_logins(void **state)
     two = sign_make(&r);
     assert_ok(saml_verify(slice_of(one), &trust, 0, &a, &first, &e), &e);
     assert_ok(saml_verify(slice_of(two), &trust, 0, &a, &second, &e), &e);
-    assert_ok(saml_judge_signed(&first, &trust, 0, &x, &a, &v, &e), &e);
+    assert_ok(saml_judge_signed(&first, &trust, NULL, 0, &x, &a, &v, &e), &e);
     first.sig[1] = second.sig[1];
-    assert_err(saml_judge_signed(&first, &trust, 0, &x, &a, &v, &e), &e, "recheck-failed");
+    assert_err(saml_judge_signed(&first, &trust, NULL, 0, &x, &a, &v, &e), &e, "recheck-failed");
     assert_empty(&v);
     free(one);
     free(two);
@@ -209,7 +209,7 @@ static void lying_worker(void **state)
     forged = arena_strndup(&a, s.sig[0].element.p, s.sig[0].element.n);
     memcpy(strstr(forged, "ada@contoso.com"), "eve", 3);
     s.sig[0].element.p = forged;
-    assert_err(saml_judge_signed(&s, &trust, 0, &x, &a, &v, &e), &e, "recheck-failed");
+    assert_err(saml_judge_signed(&s, &trust, NULL, 0, &x, &a, &v, &e), &e, "recheck-failed");
     assert_empty(&v);
     free(xml);
     arena_free(&a);
@@ -228,17 +228,17 @@ static void signature_only(void **state)
     r.not_on_or_after = SIGN_NOW - 86400;
     r.audience = "https://other.example.com";
     xml = sign_make(&r);
-    assert_ok(saml_judge_signature_only(slice_of(xml), &trust, 0, &a, &v, &e), &e);
+    assert_ok(saml_judge_signature_only(slice_of(xml), &trust, NULL, 0, &a, &v, &e), &e);
     assert_true(slice_is(v.assertion.name_id, "ada@contoso.com"));
     assert_false(v.has_email);
     memcpy(strstr(xml, "ada@"), "eve", 3);
-    assert_err(saml_judge_signature_only(slice_of(xml), &trust, 0, &a, &v, &e), &e, "signature-invalid");
+    assert_err(saml_judge_signature_only(slice_of(xml), &trust, NULL, 0, &a, &v, &e), &e, "signature-invalid");
     assert_empty(&v);
     free(xml);
     r = sign_defaults(key);
     r.name_id = NULL;
     xml = sign_make(&r);
-    assert_err(saml_judge_signature_only(slice_of(xml), &trust, 0, &a, &v, &e), &e, "assertion-unreadable");
+    assert_err(saml_judge_signature_only(slice_of(xml), &trust, NULL, 0, &a, &v, &e), &e, "assertion-unreadable");
     assert_empty(&v);
     free(xml);
     arena_free(&a);
@@ -394,7 +394,7 @@ static void flip_all(const struct sign_response *r, size_t passed_min, size_t pa
     arena_init(&kept, SAML_ARENA_MAX);
     arena_init(&a, SAML_ARENA_MAX);
     n = strlen(xml);
-    assert_ok(saml_judge(slice_make(original, n), &trust, 0, &x, &kept, &genuine, &e), &e);
+    assert_ok(saml_judge(slice_make(original, n), &trust, NULL, 0, &x, &kept, &genuine, &e), &e);
     assert_int_equal(genuine.signed_parts.nsig, r->sign_response ? 2 : 1);
     assert_true(slice_is(genuine.assertion.sp_name_qualifier, "sp"));
     assert_int_equal(genuine.assertion.nrestrictions, 2);
@@ -405,7 +405,7 @@ static void flip_all(const struct sign_response *r, size_t passed_min, size_t pa
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < sizeof masks; k++) {
             xml[i] = (char)((unsigned char)original[i] ^ masks[k]);
-            if (saml_judge(slice_make(xml, n), &trust, 0, &x, &a, &v, &e) == 0) {
+            if (saml_judge(slice_make(xml, n), &trust, NULL, 0, &x, &a, &v, &e) == 0) {
                 assert_same(&v, &genuine);
                 if (!within(i, original, "<KeyInfo>", "</KeyInfo>") &&
                     (r->sign_response || !within(i, original, "<samlp:Response", "<samlp:Status>")))
