@@ -100,8 +100,45 @@ static const char initial[] =
     "CREATE TABLE changes (one INTEGER PRIMARY KEY CHECK (one = 1), n INTEGER NOT NULL) STRICT;"
     "INSERT INTO changes VALUES (1, 1);";
 
+/*
+ * Keys are known by the SHA-256 of their SubjectPublicKeyInfo. A row of idp_keys outlives the key's place in the
+ * metadata: what was distrusted once must be recognised whenever it is announced again.
+ */
+static const char keys_and_metadata[] =
+    "CREATE TABLE idp_metadata ("
+    "  idp TEXT PRIMARY KEY,"
+    "  revision INTEGER NOT NULL,"
+    "  url TEXT," /* NULL: metadata is a file, and the row is here for its revision */
+    "  document BLOB,"
+    "  fetched INTEGER,"
+    "  checked INTEGER,"
+    "  next INTEGER,"
+    "  failures INTEGER NOT NULL DEFAULT 0,"
+    "  error TEXT,"
+    "  pending BLOB,"
+    "  pending_since INTEGER,"
+    "  CHECK ((document IS NULL) = (fetched IS NULL)),"
+    "  CHECK ((pending IS NULL) = (pending_since IS NULL))"
+    ") STRICT;"
+    "CREATE TABLE idp_keys ("
+    "  idp TEXT NOT NULL,"
+    "  sha256 BLOB NOT NULL,"
+    "  subject TEXT,"
+    "  not_after INTEGER,"
+    "  first_seen INTEGER NOT NULL,"
+    "  first_used INTEGER,"
+    "  last_used INTEGER,"
+    "  removed_at INTEGER,"
+    "  distrusted_at INTEGER,"
+    "  reason TEXT,"
+    "  PRIMARY KEY (idp, sha256)"
+    ") STRICT, WITHOUT ROWID;"
+    "ALTER TABLE sessions ADD COLUMN key_sha256 BLOB;" /* that verified the login */
+    "CREATE INDEX sessions_by_key ON sessions (idp, key_sha256) WHERE key_sha256 IS NOT NULL;";
+
 const struct schema_migration schema_migrations[] = {
     {"initial", initial},
+    {"keys and metadata", keys_and_metadata},
 };
 const size_t schema_version = sizeof schema_migrations / sizeof *schema_migrations;
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 struct sql_conn;
 struct sql_stmt;
@@ -47,6 +48,8 @@ int64_t sql_int(struct sql_stmt *st, int col);
 /* What does not fit is a damaged row: reported by sql_row_ok(), which goes at the end of each reading of a row. */
 void sql_text(struct sql_stmt *st, int col, char *dst, size_t size);
 #define SQL_TEXT(st, col, array) sql_text((st), (col), (array), sizeof(array))
+/* Valid until the next row; {NULL, 0} for NULL. */
+struct slice sql_blob(struct sql_stmt *st, int col);
 int sql_row_ok(struct sql_stmt *st, struct err *e);
 
 /* Rows that the last statement inserted, changed or deleted. */

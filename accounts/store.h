@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/email.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -30,6 +31,11 @@
 #define STORE_REQUEST_ID_MAX 64
 #define STORE_TOKEN_HASH_BYTES 32
 #define STORE_LANDING_BYTES 16
+#define STORE_KEY_BYTES 32 /* SHA-256 of a SubjectPublicKeyInfo: the name of a key */
+#define STORE_KEY_SUBJECT_MAX 159
+#define STORE_URL_MAX 2048
+#define STORE_ERROR_MAX 639
+#define STORE_DOCUMENT_MAX (16 * 1024 * 1024)
 
 struct store;
 
@@ -177,7 +183,9 @@ struct session_row {
     int64_t idle_sec;     /* it ends at last_seen + idle_sec */
     int64_t absolute_end; /* and here: the earlier of our limit and SessionNotOnOrAfter */
     int64_t revoked_at;
-    char groups[STORE_GROUPS_MAX + 1]; /* one a line, no empty line, no newline at the end */
+    bool has_key;                              /* SSO: the signing key that verified the login is known */
+    unsigned char key_sha256[STORE_KEY_BYTES]; /* it; distrusting that key ends the session */
+    char groups[STORE_GROUPS_MAX + 1];         /* one a line, no empty line, no newline at the end */
 };
 /* Neither revoked nor idle nor past its end. */
 bool session_row_alive(const struct session_row *row, int64_t now);
@@ -260,11 +268,77 @@ struct store_login_result {
 };
 /*
  * Replay row, account, session and event together or not at all. An existing account takes over name and, unless it is
- * another account's, address. ERR_REPLAY: (issuer, assertion id) was used. ERR_ACCOUNT_DISABLED, ERR_ACCOUNT_NONE.
+ * another account's, address. ERR_REPLAY: (issuer, assertion id) was used.
+ * ERR_SIGNATURE: the session's key was distrusted meanwhile. ERR_ACCOUNT_DISABLED, ERR_ACCOUNT_NONE.
  * ERR_LINK_REFUSED: the address or the identity belongs to somebody else by now. Two first logins of one person at the
  * same time end in one account.
  */
 int store_login_commit(struct store *s, const struct store_login *in, struct store_login_result *ret, struct err *e);
+
+/* --- metadata and keys of identity providers --------------------------------------------------------------------- */
+
+/* What is known about one identity provider's metadata. The document is as the router read it, not as it was sent. */
+struct idp_metadata {
+    int64_t revision;                /* rises with every change of documents and with every distrusted key */
+    char url[STORE_URL_MAX + 1];     /* that the document came from; "" if it was never fetched */
+    struct slice document;           /* in force, in the arena; p NULL: none yet */
+    int64_t fetched;                 /* when it was last received, the same again included */
+    int64_t checked, next;           /* last attempt; when the next one is due */
+    int64_t failures;                /* attempts in a row that brought no usable document */
+    char error[STORE_ERROR_MAX + 1]; /* of the last attempt; "" if it succeeded */
+    struct slice pending;            /* waits for an administrator; p NULL: none */
+    int64_t pending_since;
+};
+/* Documents are copied into `a`. *ret is all zero if there is none. */
+int store_idp_metadata(struct store *s, const char *idp, struct arena *a, struct idp_metadata *ret, bool *ret_found,
+                       struct err *e);
+
+struct idp_key {
+    unsigned char sha256[STORE_KEY_BYTES];
+    char subject[STORE_KEY_SUBJECT_MAX + 1]; /* of its certificate */
+    int64_t not_after;                       /* of its certificate */
+    int64_t first_seen, first_used, last_used;
+    int64_t removed_at; /* no document in force announces it since */
+    int64_t distrusted_at;
+    char reason[STORE_NOTE_MAX + 1];
+};
+
+enum idp_outcome {
+    IDP_FAILED = 0, /* nothing usable came: `error` says why */
+    IDP_CURRENT,    /* `document` is in force from now on, with `keys` */
+    IDP_PENDING     /* `document` waits for an administrator, what is in force stays */
+};
+struct idp_update {
+    const char *idp;
+    enum idp_outcome outcome;
+    int64_t revision; /* that the decision was made on; 0: there was no row. ERR_BUSY if it is another by now */
+    const char *url;
+    int64_t now, next; /* `next` 0: stays as it is */
+    const char *error;
+    struct slice document;
+    const struct idp_key *keys; /* IDP_CURRENT: names, subjects and expiry of all of them; others count as removed */
+    size_t nkeys;
+    const struct event *log;
+};
+int store_idp_update(struct store *s, const struct idp_update *u, struct err *e);
+
+/* In order of first_seen. As for the other lists. */
+int store_idp_keys(struct store *s, const char *idp, bool (*each)(void *ctx, const struct idp_key *k), void *ctx,
+                   struct err *e);
+struct idp_use {
+    const char *idp;
+    unsigned char sha256[STORE_KEY_BYTES];
+    int64_t first, last;
+};
+/* Records the uses. Does not count as a change. */
+int store_idp_used(struct store *s, const struct idp_use *v, size_t n, struct err *e);
+/* The key never counts again for this identity provider, known or not; sessions that it opened end (*ret_sessions).
+ * Again is fine: the first reason stays. */
+int store_idp_distrust(struct store *s, const char *idp, const unsigned char sha256[STORE_KEY_BYTES],
+                       const char *reason, int64_t now, const struct event *log, size_t *ret_sessions, struct err *e);
+/* The revision of every identity provider that has one. As for the other lists. */
+int store_idp_revisions(struct store *s, bool (*each)(void *ctx, const char *idp, int64_t revision), void *ctx,
+                        struct err *e);
 
 /* True in *ret if (issuer, assertion id) was used. Only to explain; the commit decides. */
 int store_replay_seen(struct store *s, const char *issuer, const char *assertion_id, bool *ret, struct err *e);

@@ -41,11 +41,17 @@ int store_account_bind(struct sql_conn *c, int64_t id, const char *idp, const ch
 /* Columns SESSION_COLUMNS from `col` on. */
 #define SESSION_COLUMNS                                                                                      \
     "s.id, s.account_id, s.email, s.name, s.door, s.idp, s.subject, s.name_id, s.session_index, s.created, " \
-    "s.last_seen, s.idle_sec, s.absolute_end, s.revoked_at, s.member_of"
+    "s.last_seen, s.idle_sec, s.absolute_end, s.revoked_at, s.member_of, s.key_sha256"
 int store_session_read(struct sql_stmt *st, struct session_row *ret, struct err *e);
 int store_session_insert(struct sql_conn *c, const struct session_row *row, int64_t *ret_id, struct err *e);
 int store_token_insert(struct sql_conn *c, int64_t session_id, const struct session_token_row *token,
                        const unsigned char *landing, struct err *e);
+/* Ends what a login verified by this key opened. */
+int store_sessions_end_key(struct sql_conn *c, const char *idp, const unsigned char sha256[STORE_KEY_BYTES],
+                           int64_t now, size_t *ret_n, struct err *e);
+/* ERR_SIGNATURE if it was distrusted. */
+int store_idp_check_key(struct sql_conn *c, const char *idp, const unsigned char sha256[STORE_KEY_BYTES],
+                        struct err *e);
 int store_session_end_id(struct sql_conn *c, int64_t session_id, int64_t now, size_t *ret_n, struct err *e);
 
 #endif

@@ -129,6 +129,8 @@ static int open_session(struct sql_conn *c, struct commit *cm, const struct acco
     struct session_row row = *cm->in->session;
     size_t ignored;
 
+    if (row.has_key && store_idp_check_key(c, row.idp, row.key_sha256, e) != 0)
+        return -1;
     if (cm->in->replaces != 0 && store_session_end_id(c, cm->in->replaces, row.created, &ignored, e) != 0)
         return -1;
     row.account_id = a->id;

@@ -12,6 +12,8 @@ bool session_row_alive(const struct session_row *row, int64_t now)
 
 int store_session_read(struct sql_stmt *st, struct session_row *ret, struct err *e)
 {
+    struct slice key;
+
     ret->id = sql_int(st, 0);
     ret->account_id = sql_int(st, 1);
     SQL_TEXT(st, 2, ret->email);
@@ -27,6 +29,10 @@ int store_session_read(struct sql_stmt *st, struct session_row *ret, struct err 
     ret->absolute_end = sql_int(st, 12);
     ret->revoked_at = sql_int(st, 13);
     SQL_TEXT(st, 14, ret->groups);
+    key = sql_blob(st, 15);
+    ret->has_key = key.n == sizeof ret->key_sha256;
+    if (ret->has_key)
+        memcpy(ret->key_sha256, key.p, key.n);
     return sql_row_ok(st, e);
 }
 
@@ -34,8 +40,9 @@ int store_session_insert(struct sql_conn *c, const struct session_row *row, int6
 {
     struct sql_stmt *st = sql_stmt(c,
                                    "INSERT INTO sessions (account_id, email, name, door, idp, subject, name_id,"
-                                   " session_index, created, last_seen, idle_sec, absolute_end, member_of)"
-                                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12)",
+                                   " session_index, created, last_seen, idle_sec, absolute_end, member_of,"
+                                   " key_sha256)"
+                                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13)",
                                    e);
 
     if (!st)
@@ -52,6 +59,8 @@ int store_session_insert(struct sql_conn *c, const struct session_row *row, int6
     sql_set_int(st, 10, row->idle_sec);
     sql_set_int(st, 11, row->absolute_end);
     sql_set_text(st, 12, row->groups);
+    if (row->has_key)
+        sql_set_blob(st, 13, row->key_sha256, sizeof row->key_sha256);
     if (sql_run(st, e) != 0)
         return -1;
     *ret_id = sql_last_id(c);
@@ -106,8 +115,8 @@ static int find(struct sql_conn *c, void *arg, struct err *e)
         return -1;
     if (!f->found)
         return 0;
-    sql_text(st, 15, f->host, DOMAIN_MAX + 1);
-    f->changes = sql_int(st, 16);
+    sql_text(st, 16, f->host, DOMAIN_MAX + 1);
+    f->changes = sql_int(st, 17);
     return store_session_read(st, f->row, e);
 }
 
@@ -310,6 +319,18 @@ static int end_name_id(struct sql_conn *c, const struct session_select *w, int64
     sql_set_text(st, 2, w->idp);
     sql_set_text(st, 3, w->name_id);
     sql_set_text(st, 4, w->session_index);
+    return run_revoke(c, st, now, ret_n, e);
+}
+
+int store_sessions_end_key(struct sql_conn *c, const char *idp, const unsigned char sha256[STORE_KEY_BYTES],
+                           int64_t now, size_t *ret_n, struct err *e)
+{
+    struct sql_stmt *st = sql_stmt(c, REVOKE "idp = ?2 AND key_sha256 = ?3", e);
+
+    if (!st)
+        return -1;
+    sql_set_text(st, 2, idp);
+    sql_set_blob(st, 3, sha256, STORE_KEY_BYTES);
     return run_revoke(c, st, now, ret_n, e);
 }
 

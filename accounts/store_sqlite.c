@@ -22,7 +22,7 @@
 #include "base/secret.h"
 #include "base/str.h"
 
-#define STMT_MAX 64
+#define STMT_MAX 96
 #define APPLICATION_ID 0x75736872 /* "ushr" */
 
 struct sql_stmt {
@@ -118,9 +118,10 @@ static void harden(sqlite3 *db)
                     {SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0}};
     static const struct {
         int id, value;
-    } limits[] = {{SQLITE_LIMIT_LENGTH, 1 << 20},     {SQLITE_LIMIT_SQL_LENGTH, 1 << 16}, {SQLITE_LIMIT_COLUMN, 64},
-                  {SQLITE_LIMIT_EXPR_DEPTH, 64},      {SQLITE_LIMIT_COMPOUND_SELECT, 4},  {SQLITE_LIMIT_ATTACHED, 0},
-                  {SQLITE_LIMIT_VARIABLE_NUMBER, 64}, {SQLITE_LIMIT_WORKER_THREADS, 0}};
+    } limits[] = {{SQLITE_LIMIT_LENGTH, 40 << 20}, /* a row with two documents of STORE_DOCUMENT_MAX */
+                  {SQLITE_LIMIT_SQL_LENGTH, 1 << 16}, {SQLITE_LIMIT_COLUMN, 64},  {SQLITE_LIMIT_EXPR_DEPTH, 64},
+                  {SQLITE_LIMIT_COMPOUND_SELECT, 4},  {SQLITE_LIMIT_ATTACHED, 0}, {SQLITE_LIMIT_VARIABLE_NUMBER, 64},
+                  {SQLITE_LIMIT_WORKER_THREADS, 0}};
 
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
         (void)sqlite3_db_config(db, switches[i].op, switches[i].value, (int *)NULL);
@@ -283,6 +284,16 @@ void sql_text(struct sql_stmt *st, int col, char *dst, size_t size)
         st->bad_row = true; /* no memory for it */
     if (!str_copy(dst, size, slice_make(p, p && n > 0 ? (size_t)n : 0)))
         st->bad_row = true;
+}
+
+struct slice sql_blob(struct sql_stmt *st, int col)
+{
+    const void *p = sqlite3_column_blob(st->h, col);
+    int n = sqlite3_column_bytes(st->h, col);
+
+    if (!p && sqlite3_column_type(st->h, col) != SQLITE_NULL)
+        st->bad_row = true; /* no memory for it; an empty one is never stored */
+    return slice_make(p, p && n > 0 ? (size_t)n : 0);
 }
 
 int sql_row_ok(struct sql_stmt *st, struct err *e)

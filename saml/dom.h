@@ -78,6 +78,13 @@ int dsig_verify(struct _xmlNode *signature, struct _xmlNode *parent, enum saml_e
                 const struct saml_trust *trust, unsigned allow, struct arena *a, struct saml_signature *ret,
                 struct err *e);
 
+/*
+ * saml_verify_message() for SAML_MESSAGE_METADATA. With a trust: the root's Signature verifies by one of its keys and
+ * *ret holds it. Without: *ret holds the canonical document. ERR_METADATA, ERR_XML_*, ERR_SIGNATURE_MISSING and what
+ * dsig_verify() raises.
+ */
+int verify_metadata(const struct saml_verify_request *rq, struct arena *a, struct saml_signed *ret, struct err *e);
+
 /* Process-wide set-up of the two libraries; see saml_init(). */
 int dom_init(struct err *e);
 int dsig_init(struct err *e);

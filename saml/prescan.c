@@ -35,6 +35,7 @@ const struct prescan_limits prescan_metadata = {
     .scope = 64,
     .scope_bytes = 4096,
     .namespaces_total = 256 * 1024,
+    .instructions = true,
 };
 
 struct scan {
@@ -428,6 +429,24 @@ static int scan_text(struct scan *s)
     return 0;
 }
 
+/* One called xml would be a second declaration; other names are libxml2's business. */
+static int scan_instruction(struct scan *s)
+{
+    const char *from = s->p, *end = memmem(from, (size_t)(s->end - from), "?>", 2);
+    size_t n = 2; /* "<?" and the name */
+
+    while (end && from + n < end && !xmlchar_space(from[n]))
+        n++;
+    if (!s->max->instructions || !end || slice_is_nocase(slice_make(from + 2, n - 2), "xml"))
+        return refuse(s, ERR_XML_PI, "processing instruction");
+    if (++s->comments > s->max->comments)
+        return too_many(s, "comments", s->max->comments);
+    if ((size_t)(end - from) > s->max->tag_bytes)
+        return too_many(s, "octets in one processing instruction", s->max->tag_bytes);
+    s->p = end + 2;
+    return 0;
+}
+
 static int scan_markup(struct scan *s)
 {
     while (s->p < s->end) {
@@ -438,7 +457,7 @@ static int scan_markup(struct scan *s)
         else if (starts(s, "<!"))
             r = scan_bang(s);
         else if (starts(s, "<?"))
-            r = refuse(s, ERR_XML_PI, "processing instruction");
+            r = scan_instruction(s);
         else if (starts(s, "</"))
             r = scan_end_tag(s);
         else

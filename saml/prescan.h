@@ -3,7 +3,7 @@
  *
  * Linear walks. What passes is UTF-8 (or ASCII under another ASCII-compatible name, or ISO-8859-1, which is turned into
  * UTF-8 here: NetIQ sends it, and no converter of the C library is ever loaded), holds only characters that XML 1.0
- * allows, no DOCTYPE, no processing instruction, no entity but the five and character references, one root element with
+ * allows, no DOCTYPE, no processing instruction (in metadata they pass: style sheets for browsers), no entity but the five and character references, one root element with
  * nothing but white space and comments around it, and keeps every limit below. It does not decide well-formedness:
  * names and namespaces are libxml2's business. The limits are what libxml2 2.9 and exclusive canonicalization need to
  * stay linear: attributes of a tag are compared pairwise, namespaces in scope are searched once per element and may be
@@ -30,6 +30,7 @@ struct prescan_limits {
     size_t scope;            /* namespace declarations in scope, all open elements together */
     size_t scope_bytes;      /* octets of the declarations in scope, prefixes included */
     size_t namespaces_total; /* of the document */
+    bool instructions;       /* processing instructions pass; each counts as a comment */
 };
 
 extern const struct prescan_limits prescan_message;  /* Responses: SAML_XML_MAX */

@@ -296,6 +296,7 @@ static int scan_attributes(struct tokenizer *t, size_t first_binding, size_t *re
 
 static int start_tag(struct tokenizer *t, struct token *ret, struct err *e)
 {
+    const size_t max_elements = t->flags & TOKEN_METADATA ? TOKEN_ELEMENTS_METADATA_MAX : TOKEN_ELEMENTS_MAX;
     struct token_element el = {.nbindings = t->nbindings};
     struct slice prefix;
     size_t nattrs = 0;
@@ -305,8 +306,8 @@ static int start_tag(struct tokenizer *t, struct token *ret, struct err *e)
         return bad(t, e, "a second root element");
     if (t->depth == TOKEN_DEPTH_MAX)
         return bad(t, e, "elements nested deeper than %d", TOKEN_DEPTH_MAX);
-    if (++t->nelements > TOKEN_ELEMENTS_MAX)
-        return bad(t, e, "more than %d elements", TOKEN_ELEMENTS_MAX);
+    if (++t->nelements > max_elements)
+        return bad(t, e, "more than %zu elements", max_elements);
     if (scan_qname(t, &el.qname, &prefix, &el.local, e) != 0 || scan_attributes(t, el.nbindings, &nattrs, e) != 0)
         return -1;
     if (slice_is(prefix, "xmlns"))
@@ -362,6 +363,16 @@ static int comment(struct tokenizer *t, struct token *ret, struct err *e)
         return bad(t, e, "a comment does not end, or holds \"--\"");
     *ret = (struct token){.kind = TOKEN_COMMENT, .text = text};
     return 0;
+}
+
+/* Only in metadata, where it means nothing. */
+static int instruction(struct tokenizer *t, struct token *ret, struct err *e)
+{
+    *ret = (struct token){.kind = TOKEN_COMMENT};
+    if (!(t->flags & TOKEN_METADATA) || (t->depth == 0 && !(t->flags & TOKEN_DOCUMENT)))
+        return bad(t, e, "a processing instruction");
+    t->at += 2; /* "<?" */
+    return take_until(t, SLICE("?>"), &ret->text) ? 0 : bad(t, e, "a processing instruction does not end");
 }
 
 static int cdata(struct tokenizer *t, struct token *ret, struct err *e)
@@ -488,7 +499,7 @@ int token_next(struct tokenizer *t, struct token *ret, struct err *e)
     if (looking_at(t, SLICE("<!")))
         return bad(t, e, "a DOCTYPE or another declaration");
     if (looking_at(t, SLICE("<?")))
-        return bad(t, e, "a processing instruction");
+        return instruction(t, ret, e);
     return start_tag(t, ret, e);
 }
 

@@ -19,6 +19,7 @@
 
 #define TOKEN_DEPTH_MAX 32
 #define TOKEN_ELEMENTS_MAX 4096
+#define TOKEN_ELEMENTS_METADATA_MAX (512 * 1024)
 #define TOKEN_ATTRS_MAX 64     /* of one tag, namespace declarations included */
 #define TOKEN_BINDINGS_MAX 128 /* namespace declarations in scope, all open elements together */
 
@@ -28,6 +29,11 @@
  * canonicalization leaves it.
  */
 #define TOKEN_DOCUMENT 1U
+/*
+ * The input is metadata: as many elements as a federation needs, and processing instructions are passed over. One gives
+ * a TOKEN_COMMENT, so that it cannot join two halves of a value.
+ */
+#define TOKEN_METADATA 2U
 
 enum token_kind {
     TOKEN_EOF = 0, /* after the root element; every further call gives it again */

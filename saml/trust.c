@@ -62,7 +62,53 @@ void saml_trust_free(struct saml_trust *t)
         key_free(&t->keys[i]);
     free(t->issuer);
     free(t->sso_redirect);
+    free(t->slo_redirect);
+    free(t->slo_post);
+    free(t->slo_redirect_response);
+    free(t->slo_post_response);
     saml_trust_init(t);
+}
+
+/* *dst = a copy of src; absent stays absent. */
+static bool copy_text(char **dst, const char *src)
+{
+    *dst = src ? strdup(src) : NULL;
+    return !src || *dst;
+}
+
+int saml_trust_copy(struct saml_trust *dst, const struct saml_trust *src, struct err *e)
+{
+    struct saml_trust t = {.valid_until = src->valid_until, .cache_duration = src->cache_duration, .allow = src->allow};
+
+    for (size_t i = 0; i < src->nkeys; i++) {
+        struct saml_key *k = &t.keys[i];
+
+        *k = src->keys[i];
+        k->spki.p = OPENSSL_memdup(src->keys[i].spki.p, src->keys[i].spki.n);
+        if (!k->spki.p)
+            goto fail;
+        (void)EVP_PKEY_up_ref(k->pkey);
+        t.nkeys++;
+    }
+    if (copy_text(&t.issuer, src->issuer) && copy_text(&t.sso_redirect, src->sso_redirect) &&
+        copy_text(&t.slo_redirect, src->slo_redirect) && copy_text(&t.slo_post, src->slo_post) &&
+        copy_text(&t.slo_redirect_response, src->slo_redirect_response) &&
+        copy_text(&t.slo_post_response, src->slo_post_response)) {
+        *dst = t;
+        return 0;
+    }
+fail:
+    saml_trust_free(&t);
+    return err_set(e, ERR_MEMORY, "a copy of the trust");
+}
+
+void saml_trust_drop_key(struct saml_trust *t, size_t i)
+{
+    key_free(&t->keys[i]);
+    t->nkeys--;
+    for (; i < t->nkeys; i++)
+        t->keys[i] = t->keys[i + 1];
+    t->keys[t->nkeys] = (struct saml_key){.type = SAML_KEY_NONE};
 }
 
 /* --- one key ----------------------------------------------------------------------------------------------------- */

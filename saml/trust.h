@@ -46,13 +46,18 @@ struct saml_trust {
     char *sso_redirect; /* SingleSignOnService Location for HTTP-Redirect; NULL if none */
     /* SingleLogoutService: Location of either binding, and ResponseLocation (NULL: Location); NULL if none */
     char *slo_redirect, *slo_post, *slo_redirect_response, *slo_post_response;
-    int64_t valid_until; /* of the metadata; 0: it does not say */
-    unsigned allow;      /* exceptions of the worker's half; the router applies its own, which may have ended */
+    int64_t valid_until;    /* of the metadata; 0: it does not say, 1: it says something that is no time */
+    int64_t cache_duration; /* seconds, of the metadata; 0: it does not say */
+    unsigned allow;         /* exceptions of the worker's half; the router applies its own, which may have ended */
 };
 
 /* An empty trust. free clears what it holds and accepts a zeroed struct. */
 void saml_trust_init(struct saml_trust *t);
 void saml_trust_free(struct saml_trust *t);
+/* A trust of its own with the same keys; EVP_PKEYs are shared by reference. ERR_MEMORY. */
+int saml_trust_copy(struct saml_trust *dst, const struct saml_trust *src, struct err *e);
+/* Takes one key out; the others keep their order. */
+void saml_trust_drop_key(struct saml_trust *t, size_t i);
 /* Adds the public key of a DER certificate unless it is there already. Its validity and its own signature are not
  * looked at: who pins it vouches for it. ERR_TRUST, ERR_LIMIT. */
 int saml_trust_add_cert(struct saml_trust *t, struct slice der, struct err *e);

@@ -173,6 +173,8 @@ int saml_verify_message(const struct saml_verify_request *rq, struct arena *a, s
 
     if (!initialised)
         return err_set(e, ERR_INTERNAL, "saml_init() was not called");
+    if (rq->message == SAML_MESSAGE_METADATA)
+        return verify_metadata(rq, a, ret, e);
     if (rq->message != SAML_MESSAGE_RESPONSE)
         return err_set(e, ERR_INTERNAL, "a message of unknown kind");
     if (dom_parse(rq->xml, &prescan_message, &doc, e) != 0)

@@ -128,6 +128,16 @@ static void good(void **state)
               &e);
     assert_null(t.sso_redirect);
     saml_trust_free(&t);
+    /* a style sheet for browsers, in front and within; it joins no halves of a value */
+    assert_ok(read_md(&t, NULL, &e, "<?xml-stylesheet href=\"x\"?>" ENTITY("urn:idp", "<?x?>" IDP(SIGNING "<?y?>")),
+                      rsa_cert),
+              &e);
+    assert_int_equal(t.nkeys, 1);
+    saml_trust_free(&t);
+    assert_err(read_md(&t, NULL, &e, ENTITY("urn:idp", IDP(KEY(""))) "<?xml version=\"1.0\"?>", rsa_cert), &e,
+               "xml-processing-instruction");
+    assert_err(read_md(&t, NULL, &e, ENTITY("urn:idp", IDP(KEY(""))) "<?open", rsa_cert), &e,
+               "xml-processing-instruction");
 }
 
 static void keys(void **state)
@@ -183,6 +193,10 @@ static void no_usable_key(void **state)
         ENTITY("urn:idp", IDP("<KeyDescriptor xmlns=\"urn:x\"><KeyInfo xmlns=\"http://www.w3.org/2000/09/xmldsig#\">"
                               "<X509Data><X509Certificate>%s</X509Certificate></X509Data></KeyInfo></KeyDescriptor>")),
         /* the certificate is not plain text */
+        ENTITY("urn:idp", IDP("<KeyDescriptor><KeyInfo xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><X509Data>"
+                              "<X509Certificate><?x?>%s</X509Certificate></X509Data></KeyInfo></KeyDescriptor>")),
+        ENTITY("urn:idp", IDP("<KeyDescriptor><KeyInfo xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><X509Data>"
+                              "<X509Certificate>%s<!-- --></X509Certificate></X509Data></KeyInfo></KeyDescriptor>")),
         ENTITY("urn:idp", IDP("<KeyDescriptor><KeyInfo xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><X509Data>"
                               "<X509Certificate>%s<x/></X509Certificate></X509Data></KeyInfo></KeyDescriptor>")),
     };
@@ -307,6 +321,102 @@ static void sign_on_address(void **state)
     }
 }
 
+static void logout_addresses(void **state)
+{
+    static const char services[] =
+        "<SingleLogoutService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:SOAP\" Location=\"https://idp/soap\"/>"
+        "<SingleLogoutService Binding=\"" SAML_BINDING_POST "\" Location=\"javascript:x\"/>"
+        "<SingleLogoutService Binding=\"" SAML_BINDING_POST "\" Location=\"https://idp/post\"/>"
+        "<SingleLogoutService Binding=\"" SAML_BINDING_REDIRECT "\" Location=\"https://idp/out\""
+        " ResponseLocation=\"https://idp/out-response\"/>"
+        "<SingleLogoutService Binding=\"" SAML_BINDING_REDIRECT "\" Location=\"https://idp/second\"/>";
+    struct err e = ERR_INIT;
+    struct saml_trust t, copy;
+
+    (void)state;
+    assert_ok(read_md(&t, NULL, &e, ENTITY("urn:idp", IDP(SIGNING "%s")), rsa_cert, services), &e);
+    assert_string_equal(t.slo_post, "https://idp/post");
+    assert_null(t.slo_post_response);
+    assert_string_equal(t.slo_redirect, "https://idp/out");
+    assert_string_equal(t.slo_redirect_response, "https://idp/out-response");
+    assert_null(t.sso_redirect);
+    /* a copy is one of its own */
+    assert_ok(saml_trust_copy(&copy, &t, &e), &e);
+    saml_trust_free(&t);
+    assert_string_equal(copy.issuer, "urn:idp");
+    assert_string_equal(copy.slo_redirect_response, "https://idp/out-response");
+    assert_true(has_key(&copy, rsa));
+    saml_trust_drop_key(&copy, 0);
+    assert_int_equal(copy.nkeys, 0);
+    saml_trust_free(&copy);
+}
+
+static void times(void **state)
+{
+#define LIFE(group, entity, role)                                                     \
+    "<EntitiesDescriptor " MD " " group                                               \
+    "><EntityDescriptor entityID=\"urn:other\" validUntil=\"2001-01-01T00:00:00Z\"/>" \
+    "<EntityDescriptor entityID=\"urn:idp\" " entity "><IDPSSODescriptor " role       \
+    " protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">" SIGNING   \
+    "</IDPSSODescriptor></EntityDescriptor></EntitiesDescriptor>"
+    static const struct {
+        const char *xml;
+        int64_t valid_until, cache_duration;
+    } rows[] = {
+        {LIFE("", "", ""), 0, 0},
+        {LIFE("validUntil='1970-01-01T00:01:40Z'", "", ""), 100, 0},
+        {LIFE("validUntil='1970-01-01T00:01:40.5Z'", "validUntil=' 1970-01-01T00:01:30Z '", ""), 90, 0},
+        {LIFE("validUntil='1970-01-01T00:01:40Z'", "validUntil='1970-01-01T00:02:00Z'", ""), 100, 0},
+        {LIFE("", "", "validUntil='1970-01-01T00:01:10Z'"), 70, 0},
+        /* what is no time has passed */
+        {LIFE("", "validUntil='tomorrow'", ""), 1, 0},
+        {LIFE("", "validUntil='2030-01-01T00:00:00+01:00'", ""), 1, 0},
+        {LIFE("", "validUntil=''", ""), 1, 0},
+        {LIFE("cacheDuration='P1DT12H30M5.25S'", "", ""), 0, 86400 + 45000 + 5},
+        {LIFE("cacheDuration='P1D'", "cacheDuration='PT6H'", ""), 0, 21600},
+        {LIFE("cacheDuration='P1Y2M3D'", "", ""), 0, (365 + 60 + 3) * 86400},
+        {LIFE("cacheDuration='PT604800S'", "", ""), 0, 604800},
+        {LIFE("cacheDuration='-P1D'", "", ""), 0, 0},
+        {LIFE("cacheDuration='PT'", "cacheDuration='P'", ""), 0, 0},
+        {LIFE("cacheDuration='PT5'", "cacheDuration='P5H'", ""), 0, 0},
+        {LIFE("cacheDuration='PT5S5M'", "cacheDuration='P1DT2D'", ""), 0, 0},
+        {LIFE("cacheDuration='PT99999999999999999999S'", "cacheDuration='1D'", ""), 0, 0},
+    };
+    struct err e = ERR_INIT;
+    struct saml_trust t;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *xml = sign_replace(rows[i].xml, "%s", rsa_cert);
+
+        saml_trust_init(&t);
+        assert_ok(saml_metadata_read(slice_of(xml), NULL, &t, &e), &e);
+        assert_int_equal(t.valid_until, rows[i].valid_until);
+        assert_int_equal(t.cache_duration, rows[i].cache_duration);
+        saml_trust_free(&t);
+        free(xml);
+    }
+}
+
+/* More elements than a message may have. */
+static void federation(void **state)
+{
+    struct err e = ERR_INIT;
+    struct saml_trust t;
+    struct buf xml;
+
+    (void)state;
+    buf_init(&xml, 4 << 20);
+    buf_add_str(&xml, "<EntitiesDescriptor " MD ">");
+    for (size_t i = 0; i < 6000; i++)
+        buf_printf(&xml, "<EntityDescriptor entityID=\"urn:%zu\"><SPSSODescriptor/></EntityDescriptor>\n", i);
+    buf_printf(&xml, ENTITY("urn:idp", IDP(SIGNING)) "</EntitiesDescriptor>", rsa_cert);
+    assert_ok(read_md(&t, "urn:idp", &e, "%s", buf_cstr(&xml)), &e);
+    assert_int_equal(t.nkeys, 1);
+    saml_trust_free(&t);
+    buf_free(&xml);
+}
+
 static void several_files(void **state)
 {
     struct err e = ERR_INIT;
@@ -378,6 +488,7 @@ int main(void)
         cmocka_unit_test(good),          cmocka_unit_test(keys),          cmocka_unit_test(no_usable_key),
         cmocka_unit_test(not_an_idp),    cmocka_unit_test(aggregates),    cmocka_unit_test(sign_on_address),
         cmocka_unit_test(several_files), cmocka_unit_test(too_many_keys), cmocka_unit_test(ours),
+        cmocka_unit_test(times),         cmocka_unit_test(federation),    cmocka_unit_test(logout_addresses),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
