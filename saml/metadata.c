@@ -154,12 +154,36 @@ static int read_sso(const struct _xmlNode *sso, struct saml_trust *t, struct err
     return set_text(&t->sso_redirect, location, e);
 }
 
+/*
+ * The first logout address of each binding of ours, and where its answers go if that is another place (2.2.2). As with
+ * sign-on, an address that a browser must not be sent to counts as none.
+ */
+static int read_slo(const struct _xmlNode *slo, struct saml_trust *t, struct err *e)
+{
+    struct slice binding = dom_attr(slo, "Binding"), location = dom_attr(slo, "Location");
+    struct slice response = dom_attr(slo, "ResponseLocation");
+    bool redirect = slice_is(binding, SAML_BINDING_REDIRECT);
+    char **to = redirect ? &t->slo_redirect : &t->slo_post;
+    char **to_response = redirect ? &t->slo_redirect_response : &t->slo_post_response;
+    struct err why = ERR_INIT;
+    struct url url;
+
+    if ((!redirect && !slice_is(binding, SAML_BINDING_POST)) || *to || url_parse(location, &url, &why) != 0 ||
+        (response.p && url_parse(response, &url, &why) != 0))
+        return 0;
+    if (response.p && set_text(to_response, response, e) != 0)
+        return -1;
+    return set_text(to, location, e);
+}
+
 static int read_role(const struct _xmlNode *role, struct saml_trust *t, size_t *ret_usable, struct err *e)
 {
     for (const struct _xmlNode *n = dom_first(role); n; n = dom_next(n)) {
         if (dom_is(n, SAML_NS_METADATA, "KeyDescriptor") && read_key(n, t, ret_usable, e) != 0)
             return -1;
         if (dom_is(n, SAML_NS_METADATA, "SingleSignOnService") && read_sso(n, t, e) != 0)
+            return -1;
+        if (dom_is(n, SAML_NS_METADATA, "SingleLogoutService") && read_slo(n, t, e) != 0)
             return -1;
     }
     return 0;
@@ -197,23 +221,4 @@ int saml_metadata_read(struct slice xml, const char *entity, struct saml_trust *
         rc = read_entity(node, t, e);
     dom_free(doc);
     return rc;
-}
-
-/*
- * Writing ours
- */
-
-void saml_metadata_write(const char *entity_id, const char *acs_url, struct buf *out)
-{
-    buf_add_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                     "<md:EntityDescriptor xmlns:md=\"" SAML_NS_METADATA "\" entityID=\"");
-    html_escape(out, slice_of(entity_id));
-    buf_add_str(out, "\">\n"
-                     "  <md:SPSSODescriptor AuthnRequestsSigned=\"false\" WantAssertionsSigned=\"true\""
-                     " protocolSupportEnumeration=\"" SAML_NS_PROTOCOL "\">\n"
-                     "    <md:AssertionConsumerService Binding=\"" SAML_BINDING_POST "\" Location=\"");
-    html_escape(out, slice_of(acs_url));
-    buf_add_str(out, "\" index=\"0\" isDefault=\"true\"/>\n"
-                     "  </md:SPSSODescriptor>\n"
-                     "</md:EntityDescriptor>\n");
 }

@@ -62,6 +62,10 @@ void saml_trust_free(struct saml_trust *t)
         key_free(&t->keys[i]);
     free(t->issuer);
     free(t->sso_redirect);
+    free(t->slo_redirect);
+    free(t->slo_post);
+    free(t->slo_redirect_response);
+    free(t->slo_post_response);
     saml_trust_init(t);
 }
 
