@@ -100,8 +100,14 @@ static const char initial[] =
     "CREATE TABLE changes (one INTEGER PRIMARY KEY CHECK (one = 1), n INTEGER NOT NULL) STRICT;"
     "INSERT INTO changes VALUES (1, 1);";
 
+/* A LogoutRequest names the person as the assertion did: with all attributes of the NameID. */
+static const char session_name_ids[] = "ALTER TABLE sessions ADD COLUMN name_id_format TEXT;"
+                                       "ALTER TABLE sessions ADD COLUMN name_qualifier TEXT;"
+                                       "ALTER TABLE sessions ADD COLUMN sp_name_qualifier TEXT;";
+
 const struct schema_migration schema_migrations[] = {
     {"initial", initial},
+    {"session-name-ids", session_name_ids},
 };
 const size_t schema_version = sizeof schema_migrations / sizeof *schema_migrations;
 
