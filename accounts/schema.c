@@ -136,9 +136,15 @@ static const char keys_and_metadata[] =
     "ALTER TABLE sessions ADD COLUMN key_sha256 BLOB;" /* that verified the login */
     "CREATE INDEX sessions_by_key ON sessions (idp, key_sha256) WHERE key_sha256 IS NOT NULL;";
 
+/* A LogoutRequest names the person as the assertion did: with all attributes of the NameID. */
+static const char session_name_ids[] = "ALTER TABLE sessions ADD COLUMN name_id_format TEXT;"
+                                       "ALTER TABLE sessions ADD COLUMN name_qualifier TEXT;"
+                                       "ALTER TABLE sessions ADD COLUMN sp_name_qualifier TEXT;";
+
 const struct schema_migration schema_migrations[] = {
     {"initial", initial},
     {"keys and metadata", keys_and_metadata},
+    {"session name ids", session_name_ids},
 };
 const size_t schema_version = sizeof schema_migrations / sizeof *schema_migrations;
 

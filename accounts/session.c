@@ -112,3 +112,11 @@ int session_revoke(struct session_table *t, struct store *s, const struct sessio
         return -1;
     return session_table_refresh(t, s, e);
 }
+
+int session_logout(struct session_table *t, struct store *s, const struct store_logout *in, int64_t now, size_t *ret_n,
+                   struct err *e)
+{
+    if (store_logout(s, in, now, ret_n, e) != 0)
+        return -1;
+    return session_table_refresh(t, s, e);
+}

@@ -66,6 +66,10 @@ int session_end(struct session_table *t, const struct keyring *keys, struct stor
 int session_revoke(struct session_table *t, struct store *s, const struct session_select *which, int64_t now,
                    const struct event *log, size_t *ret_n, struct err *e);
 
+/* store_logout(), here as well. */
+int session_logout(struct session_table *t, struct store *s, const struct store_logout *in, int64_t now, size_t *ret_n,
+                   struct err *e);
+
 /* Drops what ended in the store since the last call. Call it every 500 ms; cheap if
  * store_changes() did not move. */
 int session_table_refresh(struct session_table *t, struct store *s, struct err *e);
@@ -74,7 +78,7 @@ int session_table_refresh(struct session_table *t, struct store *s, struct err *
 int session_table_flush(struct session_table *t, struct store *s, bool all, struct err *e);
 
 /*
- * For landing.h and tests.
+ * For landing.h, logout (which needs more of the row than a view has) and tests.
  */
 /* Makes a token and the hash under which the store knows it. */
 void session_token_make(const struct keyring *keys, char ret_token[SESSION_TOKEN_SIZE],

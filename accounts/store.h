@@ -22,6 +22,7 @@
 #define STORE_IDP_MAX 64
 #define STORE_NAME_MAX 256
 #define STORE_SUBJECT_MAX 256 /* SAML core 8.3: a NameID has at most 256 characters; octets here */
+#define STORE_REPLAY_MAX 1024 /* an issuer, a message's ID */
 #define STORE_HASH_MAX 128    /* a password hash as text (crypto_pwhash_STRBYTES) */
 #define STORE_KIND_MAX 31
 #define STORE_NOTE_MAX 256 /* owner, reason, created_by */
@@ -178,6 +179,8 @@ struct session_row {
     char subject[STORE_SUBJECT_MAX + 1]; /* immutable id */
     char name_id[STORE_SUBJECT_MAX + 1]; /* NameID and SessionIndex as received: for logout */
     char session_index[STORE_SUBJECT_MAX + 1];
+    char name_id_format[STORE_SUBJECT_MAX + 1], name_qualifier[STORE_SUBJECT_MAX + 1];
+    char sp_name_qualifier[STORE_SUBJECT_MAX + 1];
     int64_t created;
     int64_t last_seen;
     int64_t idle_sec;     /* it ends at last_seen + idle_sec */
@@ -221,10 +224,29 @@ struct session_select {
     const char *idp;           /* SESSION_BY_NAME_ID: what a LogoutRequest names */
     const char *name_id;
     const char *session_index; /* NULL or "": every session of this NameID */
+    /* Of the NameID; NULL, "" or "unspecified": any. A session that was opened without one matches. */
+    const char *name_id_format, *name_qualifier, *sp_name_qualifier;
 };
 /* Ends the living sessions that match; *ret_n may be 0 (then `log` is not appended). */
 int store_session_revoke(struct store *s, const struct session_select *which, int64_t now, const struct event *log,
                          size_t *ret_n, struct err *e);
+/* How many living sessions match SESSION_BY_NAME_ID. */
+int store_session_count(struct store *s, const struct session_select *which, int64_t now, size_t *ret_n, struct err *e);
+/* One session, dead or alive, by its number. */
+int store_session_get(struct store *s, int64_t id, struct session_row *ret, bool *ret_found, struct err *e);
+
+/* A signed LogoutRequest: its ID is remembered and the sessions end, together or not at all. */
+struct store_logout {
+    const char *issuer, *message_id; /* replay memory; an ID that no assertion can have ("logout:" and its own) */
+    int64_t valid_until;             /* the row may be purged 24 hours after it */
+    struct session_select who;       /* SESSION_BY_NAME_ID; its session_index is not looked at */
+    const char *const *session_index;
+    size_t nsession_index; /* 0: every session of the NameID */
+    const struct event *log;
+};
+/* *ret_n sessions ended, 0 if none matched (then `log` is not appended). ERR_REPLAY: this message was here before. */
+int store_logout(struct store *s, const struct store_logout *in, int64_t now, size_t *ret_n, struct err *e);
+
 /* Ids of sessions that were ended after change number `since`, to be freed by the caller, and store_changes() as of
  * this reading. */
 int store_session_revoked_since(struct store *s, int64_t since, int64_t **ret_ids, size_t *ret_n, int64_t *ret_changes,

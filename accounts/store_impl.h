@@ -39,9 +39,11 @@ int store_account_insert(struct sql_conn *c, const struct account *a, int64_t *r
 /* The same binding again is fine. ERR_LINK_REFUSED, ERR_ACCOUNT_NONE. */
 int store_account_bind(struct sql_conn *c, int64_t id, const char *idp, const char *subject, struct err *e);
 /* Columns SESSION_COLUMNS from `col` on. */
-#define SESSION_COLUMNS                                                                                      \
-    "s.id, s.account_id, s.email, s.name, s.door, s.idp, s.subject, s.name_id, s.session_index, s.created, " \
-    "s.last_seen, s.idle_sec, s.absolute_end, s.revoked_at, s.member_of, s.key_sha256"
+#define SESSION_COLUMNS                                                                                        \
+    "s.id, s.account_id, s.email, s.name, s.door, s.idp, s.subject, s.name_id, s.session_index, s.created, "   \
+    "s.last_seen, s.idle_sec, s.absolute_end, s.revoked_at, s.member_of, s.name_id_format, s.name_qualifier, " \
+    "s.sp_name_qualifier, s.key_sha256"
+#define SESSION_COLUMNS_N 19
 int store_session_read(struct sql_stmt *st, struct session_row *ret, struct err *e);
 int store_session_insert(struct sql_conn *c, const struct session_row *row, int64_t *ret_id, struct err *e);
 int store_token_insert(struct sql_conn *c, int64_t session_id, const struct session_token_row *token,
@@ -53,5 +55,9 @@ int store_sessions_end_key(struct sql_conn *c, const char *idp, const unsigned c
 int store_idp_check_key(struct sql_conn *c, const char *idp, const unsigned char sha256[STORE_KEY_BYTES],
                         struct err *e);
 int store_session_end_id(struct sql_conn *c, int64_t session_id, int64_t now, size_t *ret_n, struct err *e);
+int store_session_end_name_id(struct sql_conn *c, const struct session_select *w, int64_t now, size_t *ret_n,
+                              struct err *e);
+/* ERR_REPLAY if the pair is there already. */
+int store_replay_spend(struct sql_conn *c, const char *issuer, const char *id, int64_t valid_until, struct err *e);
 
 #endif

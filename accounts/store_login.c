@@ -9,7 +9,6 @@
 
 #include "accounts/store_impl.h"
 
-#define REPLAY_TEXT_MAX 1024
 #define KEEP_AFTER_END_SEC 86400
 #define PURGE_ROWS 1000 /* per table and call: a long transaction would hold up logins */
 
@@ -18,24 +17,28 @@ struct commit {
     struct store_login_result result;
 };
 
-static int spend_assertion(struct sql_conn *c, const struct store_login *in, struct err *e)
+int store_replay_spend(struct sql_conn *c, const char *issuer, const char *id, int64_t valid_until, struct err *e)
 {
-    struct sql_stmt *st;
-
-    if (!in->assertion_id || in->assertion_id[0] == '\0')
-        return 0;
-    st = sql_stmt(
+    struct sql_stmt *st = sql_stmt(
         c, "INSERT INTO replay (issuer, assertion_id, valid_until) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", e);
+
     if (!st)
         return -1;
-    sql_set_text(st, 1, in->issuer);
-    sql_set_text(st, 2, in->assertion_id);
-    sql_set_int(st, 3, in->valid_until);
+    sql_set_text(st, 1, issuer);
+    sql_set_text(st, 2, id);
+    sql_set_int(st, 3, valid_until);
     if (sql_run(st, e) != 0)
         return -1;
     if (sql_changed(c) == 0)
-        return err_set(e, ERR_REPLAY, "the assertion '%s' of %s was used before", in->assertion_id, in->issuer);
+        return err_set(e, ERR_REPLAY, "'%s' of %s was used before", id, issuer);
     return 0;
+}
+
+static int spend_assertion(struct sql_conn *c, const struct store_login *in, struct err *e)
+{
+    if (!in->assertion_id || in->assertion_id[0] == '\0')
+        return 0;
+    return store_replay_spend(c, in->issuer, in->assertion_id, in->valid_until, e);
 }
 
 /* The account that this login is for, made or bound if that was decided. */
@@ -175,8 +178,8 @@ int store_login_commit(struct store *s, const struct store_login *in, struct sto
     struct commit cm = {.in = in};
     bool asserted = in->session->idp[0] != '\0';
 
-    if (too_long(in->issuer, REPLAY_TEXT_MAX) || too_long(in->assertion_id, REPLAY_TEXT_MAX))
-        return err_set(e, ERR_LIMIT, "issuer or assertion ID is longer than %d octets", REPLAY_TEXT_MAX);
+    if (too_long(in->issuer, STORE_REPLAY_MAX) || too_long(in->assertion_id, STORE_REPLAY_MAX))
+        return err_set(e, ERR_LIMIT, "issuer or assertion ID is longer than %d octets", STORE_REPLAY_MAX);
     /* Broken invariants of the caller. An asserted identity without immutable id or replay row must never get here. */
     if (in->account == LOGIN_REFUSED || (in->account != LOGIN_EXISTING && !asserted) ||
         asserted != (in->session->subject[0] != '\0') || (asserted && (!in->email_key || in->email_key[0] == '\0')) ||

@@ -1,8 +1,6 @@
 /* metadata.c - `usher metadata`. */
 #include "cli/open.h"
 
-#include "saml/metadata.h"
-
 struct options {
     const char *config;
 };
@@ -23,7 +21,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (!config)
         return CLI_FAILED;
     buf_init(&xml, 64 * 1024);
-    saml_metadata_write(config->entity_id, config->acs_url, &xml);
+    config_sp_metadata(config, &xml);
     (void)fputs(buf_cstr(&xml), stdout);
     buf_free(&xml);
     config_free(config);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "saml/check.h"
 #include "saml/metadata.h"
+#include "saml/sp_metadata.h"
 
 #define ARENA_MAX (64 * 1024 * 1024)
 #define DAY 86400
@@ -219,6 +220,7 @@ static void check_public_url(struct config *c, struct conf_problems *p)
     origin = origin_of(c, &c->public_parsed); /* as browsers write it in Origin, whatever case and port were typed */
     c->public_url = origin;
     c->acs_url = arena_printf(&c->arena, "%s/saml/acs", origin);
+    c->slo_url = arena_printf(&c->arena, "%s/saml/slo", origin);
     if (!c->entity_id)
         c->entity_id = arena_printf(&c->arena, "%s/saml/metadata", origin);
     for (size_t i = 0; i < c->nidps; i++) {
@@ -411,6 +413,17 @@ const struct config_app *config_app(const struct config *c, const char *host, ui
             return &c->apps[i];
     }
     return NULL;
+}
+
+void config_sp_metadata(const struct config *c, struct buf *out)
+{
+    struct saml_sp_metadata m = {
+        .entity_id = c->entity_id, .acs_url = c->acs_url, .slo_url = c->slo_url, .keys = &c->sp_keys};
+
+    m.requests_signed = c->nidps > 0;
+    for (size_t i = 0; i < c->nidps; i++)
+        m.requests_signed = m.requests_signed && c->idps[i].sign_requests;
+    saml_sp_metadata_write(&m, out);
 }
 
 void config_print(const struct config *c, struct buf *out)

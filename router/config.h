@@ -100,6 +100,8 @@ unsigned config_idp_allow(const struct config_idp *idp, int64_t now);
 /* By host (lower case) and port; 0 stands for the default port of public_url's scheme. NULL if there is none. */
 const struct config_app *config_app(const struct config *c, const char *host, uint16_t port);
 
+/* This service provider's metadata, as `usher metadata` prints it and /saml/metadata serves it. */
+void config_sp_metadata(const struct config *c, struct buf *out);
 /* The effective configuration as YAML, defaults included. */
 void config_print(const struct config *c, struct buf *out);
 /* docs/config.md. */

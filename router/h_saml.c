@@ -11,7 +11,6 @@
 #include "router/grants.h"
 #include "router/pending.h"
 #include "saml/judge.h"
-#include "saml/metadata.h"
 
 /* Base64 of SAML_XML_MAX with line breaks, percent-encoded, and RelayState: routes.c limits the body to this. */
 #define XML_BASE64_MAX (SAML_XML_MAX / 3 * 4 + 64 * 1024)
@@ -346,7 +345,7 @@ void handle_acs(struct exchange *x)
 
 void handle_sp_metadata(struct exchange *x)
 {
-    saml_metadata_write(x->router->config->entity_id, x->router->config->acs_url, &x->reply_body);
+    config_sp_metadata(x->router->config, &x->reply_body);
     x->status = 200;
     x->content_type_out = "application/samlmetadata+xml";
     reply_header(x, "X-Content-Type-Options", "nosniff");

@@ -68,6 +68,20 @@ int locate(struct _xmlDoc *doc, struct located *ret, struct err *e);
  * `assertion` and `assertion_signature`. ERR_RESPONSE_SHAPE, ERR_XML_ID, ERR_SIGNATURE_SHAPE.
  */
 int locate_assertion(struct _xmlDoc *doc, struct located *ret, struct err *e);
+/*
+ * The second half of it: every element once, from found->response down. Whatever a search by name or ID could have
+ * found outside the places in `found` is refused.
+ */
+int locate_sweep(const struct located *found, struct err *e);
+
+/*
+ * locate_logout.c: the same for a LogoutRequest or LogoutResponse, which stands as `response` with no assertion.
+ * ERR_LOGOUT, ERR_RESPONSE_SHAPE (an assertion in it), ERR_XML_ID, ERR_SIGNATURE_SHAPE.
+ */
+int locate_logout(struct _xmlDoc *doc, struct located *ret, struct err *e);
+/* Its one signature into s->sig[0], or without one the canonical document into s->plain. As dsig_verify(). */
+int verify_logout(const struct located *l, const struct saml_trust *trust, struct arena *a, struct saml_signed *s,
+                  struct err *e);
 
 /*
  * Judges one Signature: its form first, then xmlsec with each pinned key that fits. `parent` is the element that

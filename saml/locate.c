@@ -143,6 +143,13 @@ static int sweep_all(struct sweep *s, const xmlNode *root)
     return 0;
 }
 
+int locate_sweep(const struct located *found, struct err *e)
+{
+    struct sweep s = {.found = found, .e = e};
+
+    return sweep_all(&s, found->response);
+}
+
 /* --- the walk ---------------------------------------------------------------------------------------------------- */
 
 static int required_id(const xmlNode *node, struct err *e)
@@ -258,7 +265,6 @@ int locate(xmlDoc *doc, struct located *ret, struct err *e)
 {
     struct located l = {.response = dom_root(doc)};
     struct children c = {.issuer = NULL};
-    struct sweep sweep = {.found = &l, .e = e};
 
     if (!dom_is(l.response, SAML_NS_PROTOCOL, "Response"))
         return dom_refuse(l.response, ERR_RESPONSE_SHAPE, e, "the root element is not samlp:Response");
@@ -269,7 +275,7 @@ int locate(xmlDoc *doc, struct located *ret, struct err *e)
     l.response_signature = c.signature;
     if (l.assertion)
         l.assertion_signature = assertion_signature(l.assertion);
-    if (sweep_all(&sweep, l.response) != 0)
+    if (locate_sweep(&l, e) != 0)
         return -1;
 
     l.outer.destination = dom_attr(l.response, "Destination");

@@ -16,6 +16,9 @@
 
 #define SAML_LOGOUT_MAX (64 * 1024) /* octets of a logout message, inflated */
 #define SAML_SESSION_INDEXES_MAX 32
+#define SAML_LOGOUT_AGE_MAX 300 /* seconds from IssueInstant, besides skew */
+
+#define SAML_STATUS_PREFIX "urn:oasis:names:tc:SAML:2.0:status:"
 
 struct saml_logout {
     bool is_response;
@@ -24,7 +27,8 @@ struct saml_logout {
     struct slice name_id, name_id_format, name_qualifier, sp_name_qualifier; /* request */
     struct slice session_index[SAML_SESSION_INDEXES_MAX]; /* request; none: all sessions of the NameID */
     size_t nsession_index;
-    struct slice status_code; /* response */
+    struct slice status_code, sub_status; /* response; of the first StatusCode and of the one in it */
+    struct slice relay_state;             /* redirect binding */
     bool is_signed;
     struct saml_signer signer; /* if signed */
 };
@@ -41,18 +45,23 @@ struct saml_logout_expect {
 /*
  * A message of the redirect binding, from the raw query string. Chooses nothing: `trust` is that of the identity
  * provider that the (unsigned) issuer names; saml_logout_peek() reads it. A parameter twice, a Signature without
- * SigAlg, another order than the signed one: refused. `keys`: an EncryptedID is decrypted. ERR_FORM, ERR_ENCODING,
- * ERR_LIMIT, ERR_READ, ERR_ALGORITHM, ERR_KEY_WEAK, ERR_SIGNATURE, ERR_LOGOUT (not a logout message).
+ * SigAlg, another order than the signed one: refused. A Signature that is there must hold; so must it not be that of
+ * XML, which has no place in this binding. `keys`: an EncryptedID is decrypted. ERR_FORM, ERR_ENCODING, ERR_LIMIT,
+ * ERR_ALGORITHM, ERR_KEY_WEAK, ERR_SIGNATURE, ERR_LOGOUT (not a logout message as it should be), ERR_ENCRYPTED.
  */
 int saml_logout_redirect(struct slice query, const struct saml_trust *trust, unsigned allow,
                          const struct saml_sp_keys *keys, struct arena *a, struct saml_logout *ret, struct err *e);
-/* The Issuer that stands in it, unsigned. */
+/* The Issuer that stands in it, unsigned. It chooses whose keys to try, and nothing else. */
 int saml_logout_peek(struct slice query, struct arena *a, struct slice *ret_issuer, struct err *e);
-/* From what the worker returned for the POST binding; rechecks if signed. */
+/* The same of XML that came by POST. An Issuer of Entra's for logout is no entity ID, so the worker cannot choose. */
+int saml_logout_peek_xml(struct slice xml, struct arena *a, struct slice *ret_issuer, struct err *e);
+/* From what the worker returned for the POST binding; rechecks if signed. Also ERR_RECHECK. */
 int saml_logout_signed(const struct saml_signed *s, const struct saml_trust *trust, unsigned allow,
                        const struct saml_sp_keys *keys, struct arena *a, struct saml_logout *ret, struct err *e);
-/* Issuer, Destination, times, InResponseTo. ERR_ISSUER, ERR_DESTINATION, ERR_EXPIRED, ERR_NOT_YET_VALID,
- * ERR_IN_RESPONSE_TO. */
+/*
+ * Issuer, Destination, times (IssueInstant not older than SAML_LOGOUT_AGE_MAX and skew), InResponseTo. ERR_ISSUER,
+ * ERR_DESTINATION, ERR_EXPIRED, ERR_NOT_YET_VALID, ERR_IN_RESPONSE_TO.
+ */
 int saml_logout_check(const struct saml_logout *l, const struct saml_logout_expect *x, struct err *e);
 
 struct saml_logout_out {
@@ -62,8 +71,8 @@ struct saml_logout_out {
     const char *name_id, *name_id_format, *name_qualifier, *sp_name_qualifier, *session_index; /* NULL: left out */
     /* response */
     const char *in_response_to;     /* NULL: this is a request */
-    const char *status;             /* urn:...:status:Success, :Requester, :Responder */
-    const char *substatus;          /* :PartialLogout, ...; NULL: none */
+    const char *status;             /* what follows SAML_STATUS_PREFIX: "Success", "Requester", "Responder" */
+    const char *substatus;          /* "PartialLogout", ...; NULL: none */
     const char *relay_state;        /* NULL: none */
     const struct saml_sp_key *sign; /* NULL: unsigned */
 };

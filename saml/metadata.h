@@ -1,5 +1,5 @@
 /*
- * metadata.h - read an identity provider's metadata, write ours (SAML metadata 2.0).
+ * metadata.h - read an identity provider's metadata (SAML metadata 2.0).
  *
  * Reading goes through prescan and the strict tokenizer, never through libxml2. Only IDPSSODescriptor with the SAML 2.0
  * protocol, its KeyDescriptors for signing (use="signing" or none), SingleSignOnService and SingleLogoutService are
@@ -25,8 +25,5 @@
  * ERR_XML_*.
  */
 int saml_metadata_read(struct slice xml, const char *entity, struct saml_trust *t, struct err *e);
-
-/* This service provider's metadata: entity ID, ACS (HTTP-POST), WantAssertionsSigned. */
-void saml_metadata_write(const char *entity_id, const char *acs_url, struct buf *out);
 
 #endif

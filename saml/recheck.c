@@ -151,9 +151,9 @@ static bool is_root(const struct token *tok, enum saml_element what)
     case SAML_METADATA:
         return token_is(tok, SAML_NS_METADATA, "EntityDescriptor") ||
                token_is(tok, SAML_NS_METADATA, "EntitiesDescriptor");
-    case SAML_NOTHING:
-    case SAML_LOGOUT_REQUEST:
-    case SAML_LOGOUT_RESPONSE: break;
+    case SAML_LOGOUT_REQUEST: return token_is(tok, SAML_NS_PROTOCOL, "LogoutRequest");
+    case SAML_LOGOUT_RESPONSE: return token_is(tok, SAML_NS_PROTOCOL, "LogoutResponse");
+    case SAML_NOTHING: break;
     }
     return false;
 }
@@ -229,9 +229,10 @@ int saml_recheck(const struct saml_signed *s, const struct saml_trust *trust, un
     }
     for (size_t i = 0; i < s->nsig; i++) {
         enum saml_element what = s->sig[i].what;
+        bool alone = what == SAML_LOGOUT_REQUEST || what == SAML_LOGOUT_RESPONSE || what == SAML_METADATA;
 
         /* two: the Response, then its Assertion */
-        if (what != SAML_ASSERTION && (what != SAML_RESPONSE || i != 0) && (what != SAML_METADATA || s->nsig != 1)) {
+        if (what != SAML_ASSERTION && (what != SAML_RESPONSE || i != 0) && (!alone || s->nsig != 1)) {
             (void)err_set(e, ERR_RECHECK, "signature %zu is of something else", i + 1);
             goto out;
         }

@@ -462,24 +462,32 @@ static void too_many_keys(void **state)
     buf_free(&xml);
 }
 
-static void ours(void **state)
+static void logout_address(void **state)
 {
-    struct buf xml;
+#define OUT(binding, more) "<SingleLogoutService Binding=\"" binding "\" " more "/>"
+    struct err e = ERR_INIT;
+    struct saml_trust t;
 
     (void)state;
-    buf_init(&xml, 4096);
-    saml_metadata_write("https://sp.example.com/?a=1&b=\"2\"", "https://sp.example.com/saml/acs", &xml);
-    assert_string_equal(buf_cstr(&xml),
-                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                        "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\""
-                        " entityID=\"https://sp.example.com/?a=1&amp;b=&quot;2&quot;\">\n"
-                        "  <md:SPSSODescriptor AuthnRequestsSigned=\"false\" WantAssertionsSigned=\"true\""
-                        " protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">\n"
-                        "    <md:AssertionConsumerService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\""
-                        " Location=\"https://sp.example.com/saml/acs\" index=\"0\" isDefault=\"true\"/>\n"
-                        "  </md:SPSSODescriptor>\n"
-                        "</md:EntityDescriptor>\n");
-    buf_free(&xml);
+    assert_ok(
+        read_md(&t, NULL, &e,
+                ENTITY("urn:idp",
+                       IDP(SIGNING OUT("urn:other", "Location=\"https://idp/soap\"")
+                               OUT(SAML_BINDING_REDIRECT, "Location=\"javascript:alert(1)\"") OUT(
+                                   SAML_BINDING_REDIRECT,
+                                   "Location=\"https://idp/x\" ResponseLocation=\"//evil.example.com\"")
+                                   OUT(SAML_BINDING_REDIRECT,
+                                       "Location=\"https://idp/out?a=1&amp;b=2\" ResponseLocation=\"https://idp/r\"")
+                                       OUT(SAML_BINDING_REDIRECT, "Location=\"https://idp/second\"")
+                                           OUT(SAML_BINDING_POST, "Location=\"https://idp/post\""))),
+                rsa_cert),
+        &e);
+    assert_string_equal(t.slo_redirect, "https://idp/out?a=1&b=2");
+    assert_string_equal(t.slo_redirect_response, "https://idp/r");
+    assert_string_equal(t.slo_post, "https://idp/post");
+    assert_null(t.slo_post_response);
+    saml_trust_free(&t);
+#undef OUT
 }
 
 int main(void)
