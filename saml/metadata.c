@@ -154,8 +154,16 @@ static int read_sso(const struct _xmlNode *sso, struct saml_trust *t, struct err
     return set_text(&t->sso_redirect, location, e);
 }
 
+/* xs:boolean */
+static bool is_true(struct slice s)
+{
+    s = slice_trim(s);
+    return slice_is(s, "true") || slice_is(s, "1");
+}
+
 static int read_role(const struct _xmlNode *role, struct saml_trust *t, size_t *ret_usable, struct err *e)
 {
+    t->want_signed_requests |= is_true(dom_attr(role, "WantAuthnRequestsSigned"));
     for (const struct _xmlNode *n = dom_first(role); n; n = dom_next(n)) {
         if (dom_is(n, SAML_NS_METADATA, "KeyDescriptor") && read_key(n, t, ret_usable, e) != 0)
             return -1;
