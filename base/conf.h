@@ -77,6 +77,7 @@ enum conf_type {
     CONF_T_EMAIL,      /* struct email */
     CONF_T_DOMAIN,     /* const char *, A-label */
     CONF_T_STRINGS,    /* struct conf_strings; a single scalar counts as one entry */
+    CONF_T_PATHS,      /* struct conf_strings of absolute paths, as CONF_T_PATH */
     CONF_T_DOMAINS,    /* struct conf_strings of A-labels */
     CONF_T_NETBLOCKS,  /* struct conf_netblocks */
     CONF_T_NODE,       /* const struct conf_node *: read by the caller (maps of maps, rules) */

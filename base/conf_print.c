@@ -114,6 +114,7 @@ static bool is_unset(const struct conf_option *opt, const void *field)
     case CONF_T_TIME: return *(const int64_t *)field == 0;
     case CONF_T_EMAIL: return ((const struct email *)field)->text[0] == '\0';
     case CONF_T_STRINGS:
+    case CONF_T_PATHS:
     case CONF_T_DOMAINS: return ((const struct conf_strings *)field)->n == 0 && !opt->def;
     case CONF_T_NETBLOCKS: return ((const struct conf_netblocks *)field)->n == 0 && !opt->def;
     case CONF_T_BOOL:
@@ -144,6 +145,7 @@ static void print_value(const struct conf_option *opt, const void *field, struct
         break;
     case CONF_T_EMAIL: conf_print_scalar(((const struct email *)field)->text, out); break;
     case CONF_T_STRINGS:
+    case CONF_T_PATHS:
     case CONF_T_DOMAINS: print_strings(field, out); break;
     case CONF_T_NETBLOCKS: print_netblocks(field, out); break;
     case CONF_T_NODE:
@@ -180,6 +182,7 @@ static const char *type_text(enum conf_type type)
     case CONF_T_EMAIL: return "e-mail address";
     case CONF_T_DOMAIN: return "domain";
     case CONF_T_STRINGS: return "list of text";
+    case CONF_T_PATHS: return "list of paths";
     case CONF_T_DOMAINS: return "list of domains";
     case CONF_T_NETBLOCKS: return "list of networks";
     case CONF_T_NODE: return "section";

@@ -137,6 +137,7 @@ static int read_scalar(const struct value *v, struct slice text, void *out, stru
     case CONF_T_TIME: return time_parse_lenient(text, out, e);
     case CONF_T_EMAIL: return email_parse(text, out, e);
     case CONF_T_STRINGS:
+    case CONF_T_PATHS:
     case CONF_T_DOMAINS:
     case CONF_T_NETBLOCKS:
     case CONF_T_NODE:
@@ -147,7 +148,7 @@ static int read_scalar(const struct value *v, struct slice text, void *out, stru
 
 static bool is_list(enum conf_type type)
 {
-    return type == CONF_T_STRINGS || type == CONF_T_DOMAINS || type == CONF_T_NETBLOCKS;
+    return type == CONF_T_STRINGS || type == CONF_T_PATHS || type == CONF_T_DOMAINS || type == CONF_T_NETBLOCKS;
 }
 
 /* A list while it is filled: arrays of `max` entries in the arena, of the one kind that the type needs. */
@@ -173,6 +174,7 @@ static int list_add(const struct value *v, struct slice text, struct list *l, st
 {
     int r = v->opt->type == CONF_T_NETBLOCKS ? netblock_parse(text, &l->blocks[l->n], e)
             : v->opt->type == CONF_T_DOMAINS ? read_domain(v, text, &l->texts[l->n], e)
+            : v->opt->type == CONF_T_PATHS   ? read_path(v, text, &l->texts[l->n], e)
                                              : copy_text(v, text, &l->texts[l->n], e);
 
     if (r == 0)

@@ -1,6 +1,8 @@
 /* config.c - `usher config`. */
 #include "cli/open.h"
 
+#include "base/clock.h"
+
 struct options {
     const char *config;
     bool check;
@@ -25,14 +27,15 @@ static int run(const struct cli_command *c, int argc, char **argv)
     config = open_config(c, o.config, true);
     if (!config)
         return CLI_REFUSED;
+    buf_init(&text, 16 * 1024 * 1024);
     if (o.check) {
         printf("%s: configuration OK\n", o.config);
+        config_print_exceptions(config, clock_now(), &text);
     } else {
-        buf_init(&text, 16 * 1024 * 1024);
         config_print(config, &text);
-        (void)fputs(buf_cstr(&text), stdout);
-        buf_free(&text);
     }
+    (void)fputs(buf_cstr(&text), stdout);
+    buf_free(&text);
     config_free(config);
     return CLI_OK;
 }

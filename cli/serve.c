@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "router/log.h"
 #include "router/serve.h"
 
@@ -28,6 +29,23 @@ static bool set_level(const char *name)
     return !name;
 }
 
+/* Each time, so that none is forgotten. */
+static void log_exceptions(const struct config *c)
+{
+    struct slice rest, line;
+    char one[256];
+    struct buf text;
+
+    buf_init(&text, 64 * 1024);
+    config_print_exceptions(c, clock_now(), &text);
+    rest = buf_slice(&text);
+    while (slice_split(&rest, '\n', &line) && line.n > 0) {
+        str_cut(one, sizeof one, line);
+        log_line(LOG_LEVEL_WARNING, "exception", "in_force", one);
+    }
+    buf_free(&text);
+}
+
 static int run(const struct cli_command *c, int argc, char **argv)
 {
     struct options o = {0};
@@ -44,6 +62,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     config = open_config(c, o.config, true);
     if (!config)
         return CLI_FAILED;
+    log_exceptions(config);
     rc = serve(config, &e) == 0 ? CLI_OK : cli_fail(c, &e);
     config_free(config);
     return rc;

@@ -1,21 +1,20 @@
 /* config.c - see config.h. */
-#include "router/config.h"
+#include "router/config_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "saml/check.h"
-#include "saml/metadata.h"
+#include "base/secret.h"
+#include "router/idp_lint.h"
 #include "saml/sp_metadata.h"
 
 #define ARENA_MAX (64 * 1024 * 1024)
+#define SP_KEY_FILE_MAX (64 * 1024)
 #define DAY 86400
 
 /* clang-format off */
-static const char *const profiles[] = {"generic", "entra", NULL};
-
 #define O(field) offsetof(struct config, field)
 static const struct conf_option main_options[] = {
     {"listen", CONF_T_LISTEN, O(listen), 0, "127.0.0.1:8080", NULL, 0, 0, "Address for browsers, usually behind a reverse proxy: HOST:PORT or unix:PATH."},
@@ -40,24 +39,8 @@ static const struct conf_option main_options[] = {
     {"default", CONF_T_NODE, O(default_node), 0, NULL, NULL, 0, 0, "The door for an address nothing else speaks for."},
     {"apps", CONF_T_NODE, O(apps_node), 0, NULL, NULL, 0, 0, "Applications behind the reverse proxy."},
     {"smtp", CONF_T_UNSUPPORTED, 0, 0, NULL, NULL, 0, 0, "Mail for administrators."},
-    {"sp_keys", CONF_T_UNSUPPORTED, 0, 0, NULL, NULL, 0, 0, "Keys for signing requests and decrypting assertions."},
+    {"sp_keys", CONF_T_PATHS, O(sp_key_files), 0, NULL, NULL, 0, 0, "At most two PEM files, readable by their owner only, each with a private RSA key and its certificate: the first signs (`sign_requests`), all decrypt, so that a new key can be announced before the old one goes."},
     {"evidence_dir", CONF_T_UNSUPPORTED, 0, 0, NULL, NULL, 0, 0, "Where evidence of accepted logins is kept."},
-};
-#undef O
-#define O(field) offsetof(struct config_idp, field)
-static const struct conf_option idp_options[] = {
-    {"profile", CONF_T_ENUM, O(profile), 0, "generic", profiles, 0, 0, "Defaults for the claim options below: `entra` or `generic`."},
-    {"metadata", CONF_T_PATH, O(metadata), CONF_REQUIRED, NULL, NULL, 0, 0, "File with the IdP's metadata (Entra: save the App Federation Metadata Url to a file). A URL is not supported yet."},
-    {"domains", CONF_T_DOMAINS, O(domains), CONF_REQUIRED, NULL, NULL, 0, 0, "The only e-mail domains this IdP may speak for."},
-    {"email_from", CONF_T_STRING, O(email_from), 0, NULL, NULL, 0, 0, "The one source of the e-mail: an attribute name or `nameid`. Entra: its emailaddress claim; generic: `nameid`."},
-    {"subject_from", CONF_T_STRING, O(subject_from), 0, NULL, NULL, 0, 0, "The immutable identifier: an attribute name or `nameid`. Entra: its objectidentifier claim; generic: `nameid`."},
-    {"name_from", CONF_T_STRING, O(name_from), 0, NULL, NULL, 0, 0, "Attribute with the display name. Entra: its displayname claim; generic: `displayName`."},
-    {"groups_from", CONF_T_STRING, O(groups_from), 0, NULL, NULL, 0, 0, "Attribute with the groups. Entra: its groups claim; generic: `groups`."},
-    {"groups_overage_from", CONF_T_STRING, O(groups_overage_from), 0, NULL, NULL, 0, 0, "Attribute whose presence says that not all groups fit: they count as unknown, never as none. Entra: groups.link."},
-    {"skew", CONF_T_DURATION, O(skew), 0, "60s", NULL, 0, SAML_SKEW_MAX, "Clock allowance."},
-    {"entity_id", CONF_T_STRING, O(entity_id), 0, NULL, NULL, 0, 0, "This service's entity ID towards this IdP, if not the general one."},
-    {"allow", CONF_T_UNSUPPORTED, 0, 0, NULL, NULL, 0, 0, "Named exceptions with an end date."},
-    {"refresh", CONF_T_UNSUPPORTED, 0, 0, NULL, NULL, 0, 0, "How often metadata is fetched."},
 };
 #undef O
 #define O(field) offsetof(struct config_app, field)
@@ -72,25 +55,9 @@ static const struct conf_option app_options[] = {
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 static const struct conf_table main_table = {"", "The file as a whole.", main_options, COUNT(main_options)};
-static const struct conf_table idp_table = {"idps.NAME", "One identity provider.", idp_options, COUNT(idp_options)};
 static const struct conf_table app_table = {"apps[]", "One application.", app_options, COUNT(app_options)};
 
-static void idp_defaults(struct config_idp *idp)
-{
-    bool entra = idp->profile == PROFILE_ENTRA;
-
-#define DEFAULT(field, for_entra, otherwise) \
-    if (!idp->field)                         \
-    idp->field = entra ? (for_entra) : (otherwise)
-    DEFAULT(email_from, SAML_CLAIM_EMAIL, "nameid");
-    DEFAULT(subject_from, SAML_CLAIM_OBJECT_ID, "nameid");
-    DEFAULT(name_from, SAML_CLAIM_DISPLAY_NAME, "displayName");
-    DEFAULT(groups_from, SAML_CLAIM_GROUPS, "groups");
-    DEFAULT(groups_overage_from, SAML_CLAIM_GROUPS_LINK, NULL);
-#undef DEFAULT
-}
-
-static int read_file(const char *path, struct buf *out, struct err *e)
+int config_read_file(const char *path, struct buf *out, struct err *e)
 {
     FILE *f = fopen(path, "re");
     char chunk[16384];
@@ -107,77 +74,6 @@ static int read_file(const char *path, struct buf *out, struct err *e)
         r = err_set(e, ERR_LIMIT, "%s: larger than %zu bytes", path, out->max);
     (void)fclose(f);
     return r;
-}
-
-/* The metadata must name the entity, a signing key and a redirect sign-on URL: without one of them no login can work.
- */
-static void load_metadata(struct config_idp *idp, struct conf_problems *p)
-{
-    const struct conf_node *where = conf_get(idp->node, "metadata");
-    struct err e = ERR_INIT;
-    struct buf content;
-
-    if (strstr(idp->metadata, "://")) {
-        conf_problem(p, CONF_ERROR, where, "not-supported: metadata from a URL; save it to a file and name that");
-        return;
-    }
-    buf_init(&content, SAML_METADATA_MAX);
-    if (read_file(idp->metadata, &content, &e) != 0 ||
-        saml_trust_add_file(&idp->trust, buf_slice(&content), NULL, &e) != 0)
-        conf_problem_err(p, where, &e);
-    else if (!idp->trust.issuer)
-        conf_problem(p, CONF_ERROR, where,
-                     "'%s' is a certificate; metadata is needed, which names the IdP and its sign-on URL",
-                     idp->metadata);
-    else if (!idp->trust.sso_redirect)
-        conf_problem(p, CONF_ERROR, where, "the metadata offers no SingleSignOnService with HTTP-Redirect");
-    for (size_t i = 0; i < idp->trust.nkeys; i++) {
-        const struct saml_key *key = &idp->trust.keys[i];
-
-        if (key->not_after != 0 && key->not_after < clock_now())
-            conf_problem(p, CONF_WARNING, where, "certificate '%s' has expired; its key still counts, as it is pinned",
-                         key->subject);
-    }
-    buf_free(&content);
-}
-
-static bool read_idps(struct config *c, struct conf_problems *p)
-{
-    const struct conf_node *n = c->idps_node;
-
-    if (!n)
-        return true;
-    if (conf_kind(n) != CONF_MAP || conf_count(n) > CONFIG_IDPS_MAX) {
-        conf_problem(p, CONF_ERROR, n, "idps is a mapping of at most %d entries: NAME: { ... }", CONFIG_IDPS_MAX);
-        return false;
-    }
-    c->idps = arena_array(&c->arena, conf_count(n), sizeof *c->idps);
-    if (!c->idps)
-        return false;
-    for (size_t i = 0; i < conf_count(n); i++) {
-        struct config_idp *idp = &c->idps[c->nidps];
-
-        idp->node = conf_item(n, i);
-        idp->name = arena_strdup(&c->arena, conf_text(conf_key(n, i)));
-        saml_trust_init(&idp->trust);
-        c->nidps++;
-        (void)conf_read_map(idp->node, &idp_table, idp, &c->arena, p);
-        if (!idp->metadata || conf_kind(idp->node) != CONF_MAP)
-            continue;
-        if (idp->profile == PROFILE_GENERIC && !idp->subject_from)
-            conf_problem(p, CONF_WARNING, idp->node,
-                         "subject_from is not given: accounts are keyed by NameID, which must then "
-                         "be persistent and never given to somebody else (an e-mail address is neither)");
-        idp_defaults(idp);
-        if (idp->domains.n == 0 && conf_get(idp->node, "domains")) /* an empty list must not read as "no limit" */
-            conf_problem(p, CONF_ERROR, conf_get(idp->node, "domains"), "needs at least one domain");
-        load_metadata(idp, p);
-        for (size_t k = 0; idp->trust.issuer && k + 1 < c->nidps; k++) {
-            if (c->idps[k].trust.issuer && strcmp(c->idps[k].trust.issuer, idp->trust.issuer) == 0)
-                conf_problem(p, CONF_ERROR, conf_key(n, i), "has the same entity ID as idps.%s", c->idps[k].name);
-        }
-    }
-    return true;
 }
 
 static bool is_localhost(const char *host)
@@ -223,9 +119,25 @@ static void check_public_url(struct config *c, struct conf_problems *p)
     c->slo_url = arena_printf(&c->arena, "%s/saml/slo", origin);
     if (!c->entity_id)
         c->entity_id = arena_printf(&c->arena, "%s/saml/metadata", origin);
-    for (size_t i = 0; i < c->nidps; i++) {
-        if (!c->idps[i].entity_id)
-            c->idps[i].entity_id = c->entity_id;
+}
+
+/* In order: the first signs. */
+static void read_sp_keys(struct config *c, struct conf_problems *p)
+{
+    const struct conf_node *where = conf_get(conf_root(c->doc), "sp_keys");
+    struct err e = ERR_INIT;
+    struct buf pem;
+
+    if (c->sp_key_files.n > SAML_SP_KEYS_MAX)
+        conf_problem(p, CONF_ERROR, where, "sp_keys: at most %d keys", SAML_SP_KEYS_MAX);
+    for (size_t i = 0; i < c->sp_key_files.n && i < SAML_SP_KEYS_MAX; i++) {
+        buf_init(&pem, SP_KEY_FILE_MAX);
+        if (secret_read_file(c->sp_key_files.v[i], &pem, &e) != 0 ||
+            saml_sp_keys_add_pem(&c->sp_keys, buf_slice(&pem), true, &e) != 0) {
+            (void)err_wrap(&e, "sp_keys: %s", c->sp_key_files.v[i]);
+            conf_problem_err(p, conf_kind(where) == CONF_SEQ ? conf_item(where, i) : where, &e);
+        }
+        buf_free_secret(&pem);
     }
 }
 
@@ -357,9 +269,12 @@ struct config *config_load(const char *path, struct conf_problems *p)
     if (c->doc) {
         /* on with whatever is sound, so that all problems are seen at once */
         (void)conf_read_map(conf_root(c->doc), &main_table, c, &c->arena, p);
-        (void)read_idps(c, p);
+        config_idps_read(c, p);
+        read_sp_keys(c, p);
         if (c->public_url)
             check_public_url(c, p);
+        config_idps_finish(c, p);
+        idp_lint(c, clock_now(), p);
         (void)read_apps(c, p);
         check_rest(c, p);
         read_policy(c, p);
@@ -375,8 +290,8 @@ void config_free(struct config *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->nidps; i++)
-        saml_trust_free(&c->idps[i].trust);
+    config_idps_free(c);
+    saml_sp_keys_free(&c->sp_keys);
     policy_free(c->policy);
     conf_free(c->doc);
     arena_free(&c->arena);
@@ -395,7 +310,7 @@ const struct config_idp *config_idp(const struct config *c, const char *name)
 const struct config_idp *config_idp_by_issuer(const struct config *c, struct slice issuer)
 {
     for (size_t i = 0; i < c->nidps; i++) {
-        if (slice_is(issuer, c->idps[i].trust.issuer))
+        if (c->idps[i].trust.issuer && slice_is(issuer, c->idps[i].trust.issuer))
             return &c->idps[i];
     }
     return NULL;
@@ -429,12 +344,7 @@ void config_sp_metadata(const struct config *c, struct buf *out)
 void config_print(const struct config *c, struct buf *out)
 {
     conf_print_map(&main_table, c, 0, out);
-    if (c->nidps)
-        buf_add_str(out, "idps:\n");
-    for (size_t i = 0; i < c->nidps; i++) {
-        buf_printf(out, "  %s:\n", c->idps[i].name);
-        conf_print_map(&idp_table, &c->idps[i], 2, out);
-    }
+    config_idps_print(c, out);
     policy_print(c->policy, out);
     if (c->napps)
         buf_add_str(out, "apps:\n");
@@ -448,7 +358,7 @@ void config_print(const struct config *c, struct buf *out)
 void config_print_docs(struct buf *out)
 {
     conf_print_docs(&main_table, out);
-    conf_print_docs(&idp_table, out);
+    config_idps_print_docs(out);
     policy_print_docs(out);
     conf_print_docs(&app_table, out);
 }

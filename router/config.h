@@ -16,11 +16,20 @@
 #define CONFIG_IDPS_MAX 64
 #define CONFIG_APPS_MAX 256
 
-enum idp_profile { PROFILE_GENERIC = 0, PROFILE_ENTRA };
+#define CONFIG_EXCEPTIONS_MAX 3       /* each name once */
+#define CONFIG_EXCEPTION_DAYS_MAX 400 /* an exception is renewed by somebody who looks at it again */
+
+/* One named exception: until then SHA-1, RSA-1024 or RSA 1.5 is accepted from this identity provider. */
+struct config_exception {
+    const char *name; /* of saml_allow_by_name() */
+    unsigned allow;   /* one SAML_ALLOW_* */
+    int64_t until;    /* not in force from then on */
+    const struct conf_node *node;
+};
 
 struct config_idp {
     const char *name;
-    int profile;          /* enum idp_profile */
+    int profile;          /* enum idp_profile, see profile.h */
     const char *metadata; /* file, or URL if metadata_is_url */
     bool metadata_is_url;
     int64_t refresh;             /* seconds from one fetch of the URL to the next, before jitter */
@@ -29,21 +38,26 @@ struct config_idp {
     const char *metadata_signer; /* PEM file: the metadata must be signed by one of its keys; NULL: need not */
     struct saml_trust signer;    /* those keys */
     bool metadata_valid_until;   /* metadata past its validUntil, or without one, is refused */
-    unsigned allow;              /* SAML_ALLOW_*, in force before allow_until; see config_idp_allow() */
-    int64_t allow_until;         /* seconds; an exception always ends */
-    const char *tenant;          /* Entra: the tenant ID that must stand in its claim; NULL: from the entity ID */
-    const char *logout_issuer;   /* a second issuer accepted in logout messages; NULL: none */
-    bool sign_requests;          /* AuthnRequests and logout messages are signed with the first of sp_keys */
-    const char *entity_id;       /* of this service towards this IdP; NULL: the general one */
-    const char *email_from;      /* "nameid" or an attribute name */
-    const char *subject_from;    /* the immutable identifier: "nameid" or an attribute name */
-    const char *name_from;       /* display name attribute */
+    struct config_exception exceptions[CONFIG_EXCEPTIONS_MAX];
+    size_t nexceptions;
+    unsigned allow;            /* SAML_ALLOW_* of those that had not ended at start, for saml_trust.allow: the worker
+                                  has no clock. The router asks config_idp_allow() for each message. */
+    const char *tenant;        /* Entra: the tenant ID that must stand in its claim; NULL: that of the entity ID */
+    const char *logout_issuer; /* a second issuer accepted in logout messages; NULL: none */
+    bool sign_requests;        /* AuthnRequests and logout messages are signed with the first of sp_keys */
+    const char *whr;           /* Entra's home realm: a domain, or "address": that of the address; NULL: not sent */
+    struct conf_strings guest_domains; /* those of `domains` that guests of the directory may use */
+    const char *entity_id;             /* of this service towards this IdP; NULL: the general one */
+    const char *email_from;            /* "nameid" or an attribute name */
+    const char *subject_from;          /* the immutable identifier: "nameid" or an attribute name */
+    const char *name_from;             /* display name attribute */
     const char *groups_from;
     const char
         *groups_overage_from;    /* the attribute whose presence means "more groups than fit": unknown, never none */
     struct conf_strings domains; /* the e-mail domains this IdP may speak for */
     int64_t skew;
-    struct saml_trust trust; /* of a metadata file, as it was at start; see idp_keys.h */
+    struct saml_trust trust;            /* of a metadata file, as it was at start; see idp_keys.h */
+    const struct conf_node *allow_node; /* the exceptions as written */
     const struct conf_node *node;
 };
 
@@ -95,8 +109,11 @@ void config_free(struct config *c);
 /* By name, by entity ID; NULL if there is none. */
 const struct config_idp *config_idp(const struct config *c, const char *name);
 const struct config_idp *config_idp_by_issuer(const struct config *c, struct slice issuer);
-/* The exceptions in force for this identity provider at `now`: none once allow_until has passed. */
+/* The exceptions in force for this identity provider at `now`: SAML_ALLOW_*. */
 unsigned config_idp_allow(const struct config_idp *idp, int64_t now);
+/* "exception sha1 of idps.acme ends 2027-01-31T00:00:00Z (in 67 days)", one line for each in force; said at every
+ * start. */
+void config_print_exceptions(const struct config *c, int64_t now, struct buf *out);
 /* By host (lower case) and port; 0 stands for the default port of public_url's scheme. NULL if there is none. */
 const struct config_app *config_app(const struct config *c, const char *host, uint16_t port);
 

@@ -365,6 +365,12 @@ static void make_room(struct exchange *x)
     }
 }
 
+/* The home realm that Entra is told; NULL for none. */
+static const char *whr_of(const struct config_idp *idp, const struct email *who)
+{
+    return idp->whr && strcmp(idp->whr, "address") == 0 ? who->domain : idp->whr;
+}
+
 void flow_start_sso(struct exchange *x, const struct config_idp *idp, const struct email *who, const struct target *t)
 {
     const struct config *c = x->router->config;
@@ -383,6 +389,8 @@ void flow_start_sso(struct exchange *x, const struct config_idp *idp, const stru
                                     .id = p.request_id,
                                     .relay_state = handle,
                                     .login_hint = who->text,
+                                    .whr = whr_of(idp, who),
+                                    .sign = idp->sign_requests && c->sp_keys.n ? &c->sp_keys.v[0] : NULL,
                                     .now = x->now};
     pending_cookie_name(slice_of(p.request_id), name);
     buf_init(&value, 4000);

@@ -10,6 +10,7 @@
 #include "provisioning/admit.h"
 #include "router/grants.h"
 #include "router/pending.h"
+#include "router/profile.h"
 #include "saml/judge.h"
 
 /* Base64 of SAML_XML_MAX with line breaks, percent-encoded, and RelayState: routes.c limits the body to this. */
@@ -99,7 +100,8 @@ static int verify(struct exchange *x, struct slice xml, struct acs *s)
                                  .email_domains = s->idp->domains.v,
                                  .nemail_domains = s->idp->domains.n};
 
-    if (saml_judge_signature_only(xml, &s->idp->trust, NULL, 0, &x->arena, &s->verdict, &x->err) != 0)
+    if (saml_judge_signature_only(xml, &s->idp->trust, &c->sp_keys, config_idp_allow(s->idp, x->now), &x->arena,
+                                  &s->verdict, &x->err) != 0)
         return -1;
     s->request_id = signed_request_id(&s->verdict.assertion);
     expect.request_id = s->request_id;
@@ -184,6 +186,8 @@ static int read_claims(struct exchange *x, struct acs *s)
     const struct saml_assertion *as = &s->verdict.assertion;
     const struct config_idp *idp = s->idp;
 
+    if (profile_check(idp, as, &s->verdict.email, &x->err) != 0)
+        return -1;
     s->subject = strcmp(idp->subject_from, "nameid") == 0 ? slice_trim(as->name_id)
                                                           : saml_attribute_single(as, slice_of(idp->subject_from));
     if (!s->subject.p || s->subject.n == 0 || s->subject.n > STORE_SUBJECT_MAX || slice_find(s->subject, '\0') >= 0)

@@ -282,11 +282,19 @@ static int check_entity(struct reader *r, struct err *e)
     return set_text(&r->trust->issuer, r->entity_id, e);
 }
 
+/* xs:boolean */
+static bool is_true(struct slice s)
+{
+    s = slice_trim(s);
+    return slice_is(s, "true") || slice_is(s, "1");
+}
+
 static int read_role(struct reader *r, const struct token *role, struct err *e)
 {
     struct token tok;
     bool child;
 
+    r->trust->want_signed_requests |= is_true(token_attr(role, "WantAuthnRequestsSigned"));
     read_life(role, &r->valid_until, &r->cache_duration);
     for (;;) {
         int rc;

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/encode.h"
@@ -13,6 +16,8 @@
 
 #define RELAY_STATE_MAX 80          /* bindings 3.4.3: "MUST NOT exceed 80 bytes in length" */
 #define REQUEST_XML_MAX (64 * 1024) /* a request of somebody else, inflated */
+#define RSA_OCTETS_MAX 2048
+#define ALG_RSA_SHA256 "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 
 void saml_request_id(char dst[SAML_REQUEST_ID_SIZE])
 {
@@ -54,50 +59,105 @@ void saml_request_xml(const struct saml_request *r, struct buf *out)
 
 static void parameter(struct buf *out, const char *name, const char *value)
 {
-    char last = out->len ? out->data[out->len - 1] : '\0';
-
-    if (last != '?' && last != '&')
-        buf_add_char(out, slice_find(buf_slice(out), '?') < 0 ? '?' : '&');
     buf_printf(out, "%s=", name);
     percent_encode(out, slice_of(value));
 }
 
-/*
- * bindings 3.4.4.1: the parameters in this order, so that a signature, should one ever be asked for, covers the first
- * two; login_hint is not of SAML and comes after them.
- */
-int saml_request_redirect(const struct saml_request *r, struct buf *out, struct err *e)
+/* What stands between the URL of the identity provider and the next parameter. */
+static void separator(struct buf *out)
 {
-    struct buf xml, packed, text;
+    char last = out->len ? out->data[out->len - 1] : '\0';
+
+    if (last != '?' && last != '&')
+        buf_add_char(out, slice_find(buf_slice(out), '?') < 0 ? '?' : '&');
+}
+
+int saml_redirect_sign(const struct saml_sp_key *key, size_t from, struct buf *out, struct err *e)
+{
+    unsigned char value[RSA_OCTETS_MAX];
+    size_t n = sizeof value;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    struct buf text;
+    int rc = -1;
+
+    buf_init(&text, 2 * sizeof value);
+    buf_add_char(out, '&');
+    parameter(out, "SigAlg", ALG_RSA_SHA256);
+    if (buf_failed(out)) {
+        (void)err_set(e, ERR_LIMIT, "the redirect URL is too long");
+    } else if (!ctx || !EVP_PKEY_is_a(key->pkey, "RSA") ||
+               EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key->pkey, NULL) != 1 ||
+               EVP_DigestSign(ctx, value, &n, (const unsigned char *)out->data + from, out->len - from) != 1) {
+        (void)err_set(e, ERR_INTERNAL, "the request could not be signed");
+    } else {
+        base64_encode(&text, value, n);
+        buf_add_char(out, '&');
+        parameter(out, "Signature", buf_cstr(&text));
+        rc = buf_failed(&text) || buf_failed(out) ? err_set(e, ERR_LIMIT, "the redirect URL is too long") : 0;
+    }
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+    buf_free(&text);
+    return rc;
+}
+
+/* base64 of the deflated document */
+static int pack_request(const struct saml_request *r, struct buf *text, struct err *e)
+{
+    struct buf xml, packed;
     int rc = -1;
 
     buf_init(&xml, REQUEST_XML_MAX);
     buf_init(&packed, REQUEST_XML_MAX);
-    buf_init(&text, 2 * (size_t)REQUEST_XML_MAX);
-
-    if (r->relay_state && strlen(r->relay_state) > RELAY_STATE_MAX) {
-        (void)err_set(e, ERR_LIMIT, "RelayState is longer than %d bytes", RELAY_STATE_MAX);
-        goto out;
-    }
     saml_request_xml(r, &xml);
-    if (buf_failed(&xml)) {
+    if (buf_failed(&xml))
         (void)err_set(e, ERR_LIMIT, "the AuthnRequest is larger than %d bytes", REQUEST_XML_MAX);
-        goto out;
-    }
-    if (deflate_raw(buf_slice(&xml), &packed, e) != 0)
-        goto out;
-    base64_encode(&text, packed.data, packed.len);
-
-    buf_add_str(out, r->sso_url);
-    parameter(out, "SAMLRequest", buf_cstr(&text));
-    if (r->relay_state)
-        parameter(out, "RelayState", r->relay_state);
-    if (r->login_hint)
-        parameter(out, "login_hint", r->login_hint);
-    rc = buf_failed(&text) || buf_failed(out) ? err_set(e, ERR_LIMIT, "the redirect URL is too long") : 0;
-out:
+    else
+        rc = deflate_raw(buf_slice(&xml), &packed, e);
+    base64_encode(text, packed.data, packed.len);
     buf_free(&xml);
     buf_free(&packed);
+    return rc;
+}
+
+/*
+ * The signature covers SAMLRequest, RelayState and SigAlg in this order. login_hint and whr are not of SAML and come
+ * after it; `+` in an address is percent-encoded, as Entra reads a query like a form.
+ */
+int saml_request_redirect(const struct saml_request *r, struct buf *out, struct err *e)
+{
+    struct buf text;
+    size_t from;
+    int rc = -1;
+
+    if (!r->sso_url)
+        return err_set(e, ERR_METADATA,
+                       "no sign-on URL of the identity provider is known: its metadata was never read");
+    if (r->relay_state && strlen(r->relay_state) > RELAY_STATE_MAX)
+        return err_set(e, ERR_LIMIT, "RelayState is longer than %d bytes", RELAY_STATE_MAX);
+    buf_init(&text, 2 * (size_t)REQUEST_XML_MAX);
+    if (pack_request(r, &text, e) != 0)
+        goto out;
+    buf_add_str(out, r->sso_url);
+    separator(out);
+    from = out->len;
+    parameter(out, "SAMLRequest", buf_cstr(&text));
+    if (r->relay_state) {
+        buf_add_char(out, '&');
+        parameter(out, "RelayState", r->relay_state);
+    }
+    if (r->sign && saml_redirect_sign(r->sign, from, out, e) != 0)
+        goto out;
+    if (r->login_hint) {
+        buf_add_char(out, '&');
+        parameter(out, "login_hint", r->login_hint);
+    }
+    if (r->whr) {
+        buf_add_char(out, '&');
+        parameter(out, "whr", r->whr);
+    }
+    rc = buf_failed(&text) || buf_failed(out) ? err_set(e, ERR_LIMIT, "the redirect URL is too long") : 0;
+out:
     buf_free(&text);
     return rc;
 }
