@@ -253,18 +253,21 @@ out:
     return result;
 }
 
-static int add_bare_key(struct saml_trust *t, const unsigned char *der, long n, struct err *e)
+int saml_trust_add_spki(struct saml_trust *t, struct slice der, struct err *e)
 {
-    const unsigned char *p = der;
-    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &p, n);
+    const unsigned char *p = (const unsigned char *)der.p;
     struct saml_key k = {.type = SAML_KEY_NONE};
+    EVP_PKEY *pkey = NULL;
     int result = -1;
 
-    if (!pkey || p != der + n)
+    if (der.n > 0 && der.n <= LONG_MAX)
+        pkey = d2i_PUBKEY(NULL, &p, (long)der.n);
+    if (!pkey || p != (const unsigned char *)der.p + der.n)
         (void)err_set(e, ERR_TRUST, "not a SubjectPublicKeyInfo in DER");
     else if (key_make(pkey, &k, e) == 0)
         result = trust_add_key(t, &k, e);
     EVP_PKEY_free(pkey);
+    ERR_clear_error();
     return result;
 }
 
@@ -273,7 +276,7 @@ static int add_pem_block(struct saml_trust *t, const char *name, const unsigned 
     if (strcmp(name, PEM_STRING_X509) == 0 || strcmp(name, PEM_STRING_X509_OLD) == 0)
         return saml_trust_add_cert(t, slice_make(der, (size_t)n), e);
     if (strcmp(name, PEM_STRING_PUBLIC) == 0)
-        return add_bare_key(t, der, n, e);
+        return saml_trust_add_spki(t, slice_make(der, (size_t)n), e);
     return err_mismatch(e, ERR_TRUST, name, "CERTIFICATE or PUBLIC KEY", "a PEM block that is no trust");
 }
 

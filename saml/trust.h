@@ -65,6 +65,8 @@ int saml_trust_add_cert(struct saml_trust *t, struct slice der, struct err *e);
 /* Adds every certificate (or bare PUBLIC KEY) of PEM text; at least one is needed. A private key in it is ERR_TRUST:
  * it has no business there. */
 int saml_trust_add_pem(struct saml_trust *t, struct slice pem, struct err *e);
+/* Adds one bare key, DER SubjectPublicKeyInfo, unless it is there already. ERR_TRUST, ERR_LIMIT. */
+int saml_trust_add_spki(struct saml_trust *t, struct slice der, struct err *e);
 /*
  * Reads file content that is either metadata (first non-blank octet is '<') or PEM. For metadata `entity` picks the
  * EntityDescriptor (NULL: there must be exactly one with an IDPSSODescriptor). Several calls add up; issuers must

@@ -55,13 +55,24 @@ struct wire_judge {
  */
 int wire_next(struct slice in, struct wire_frame *ret, size_t *ret_used, struct err *e);
 
-/* Each appends one frame; a failed buffer shows in buf_failed(). */
+/* Each appends one frame, or nothing if it would break a limit of the other side: buf_failed() shows it. */
 void wire_put_trusts(struct buf *out, const struct saml_trust *const *trusts, size_t n);
 void wire_put_judge(struct buf *out, uint64_t id, const struct wire_judge *j);
 void wire_put_inspect(struct buf *out, uint64_t id, struct slice xml);
 void wire_put_signed(struct buf *out, uint64_t id, const struct saml_signed *s);
 void wire_put_inspected(struct buf *out, uint64_t id, const struct saml_inspection *i);
 void wire_put_refused(struct buf *out, uint64_t id, const struct err *why);
+
+/*
+ * What a SIGNED reply to so much XML may have in its payload: the worker gives each document an arena of this size, and
+ * the router replaces a worker that announces more.
+ */
+static inline size_t wire_reply_max(size_t xml)
+{
+    size_t n = xml < WIRE_PAYLOAD_MAX ? 16 * xml + 1024 * 1024 : WIRE_PAYLOAD_MAX;
+
+    return n < WIRE_PAYLOAD_MAX ? n : WIRE_PAYLOAD_MAX;
+}
 
 /* Each decodes a payload of its type; slices point into it. ERR_WIRE, ERR_MEMORY. */
 /* Keys are decoded here, once per table, with OpenSSL; free with wire_trusts_free(). */
@@ -70,6 +81,7 @@ void wire_trusts_free(struct wire_trusts *t);
 int wire_get_judge(struct slice payload, struct wire_judge *ret, struct err *e);
 int wire_get_inspect(struct slice payload, struct slice *ret_xml, struct err *e);
 int wire_get_signed(struct slice payload, struct saml_signed *ret, struct err *e);
+/* The text is copied into `a`, so that it outlives the payload; NULL: it points into the payload. */
 int wire_get_inspected(struct slice payload, struct arena *a, struct saml_inspection *ret, struct err *e);
 /* 0, and *ret is the refusal; its code is one that a worker may give, else ERR_WIRE. */
 int wire_get_refused(struct slice payload, struct err *ret, struct err *e);

@@ -1,0 +1,86 @@
+/*
+ * Fuzzes saml/wire.h: the input is what came through the pipe, from either side. Whatever is decoded and written again
+ * gives the same octets, so nothing is read in two ways and nothing is passed over. (Keys are the exception: DER may be
+ * made anew.)
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "saml/wire.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* False: refused, for a reason that is the sender's. */
+static bool again(const struct wire_frame *f, struct buf *out, struct err *e)
+{
+    static struct wire_trusts trusts;
+    static struct saml_inspection inspection;
+    struct wire_judge judge;
+    struct saml_signed s;
+    struct slice xml;
+    struct err why;
+
+    switch (f->type) {
+    case WIRE_TRUSTS:
+        if (wire_get_trusts(f->payload, &trusts, e) != 0)
+            return false;
+        wire_trusts_free(&trusts);
+        out->failed = true;
+        return true;
+    case WIRE_JUDGE:
+        if (wire_get_judge(f->payload, &judge, e) != 0)
+            return false;
+        wire_put_judge(out, f->id, &judge);
+        return true;
+    case WIRE_INSPECT:
+        if (wire_get_inspect(f->payload, &xml, e) != 0)
+            return false;
+        wire_put_inspect(out, f->id, xml);
+        return true;
+    case WIRE_SIGNED:
+        if (wire_get_signed(f->payload, &s, e) != 0)
+            return false;
+        wire_put_signed(out, f->id, &s);
+        return true;
+    case WIRE_INSPECTED:
+        if (wire_get_inspected(f->payload, NULL, &inspection, e) != 0)
+            return false;
+        wire_put_inspected(out, f->id, &inspection);
+        return true;
+    case WIRE_REFUSED:
+        if (wire_get_refused(f->payload, &why, e) != 0)
+            return false;
+        wire_put_refused(out, f->id, &why);
+        return true;
+    }
+    abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice rest = slice_make(data, size);
+    struct wire_frame f;
+    struct err e = ERR_INIT;
+    size_t used = 0;
+    int r;
+
+    while ((r = wire_next(rest, &f, &used, &e)) == 1) {
+        struct buf out;
+
+        if (used > rest.n)
+            abort();
+        buf_init(&out, size + WIRE_HEADER_SIZE);
+        if (again(&f, &out, &e)) {
+            if (!out.failed && !slice_eq(buf_slice(&out), slice_make(rest.p, used)))
+                abort();
+        } else if (e.code != ERR_WIRE) {
+            abort();
+        }
+        buf_free(&out);
+        err_clear(&e);
+        rest = slice_make(rest.p + used, rest.n - used);
+    }
+    if (r < 0 && e.code != ERR_WIRE)
+        abort();
+    return 0;
+}
