@@ -239,9 +239,10 @@ static int read_service(struct reader *r, const struct token *tok, struct err *e
     place = !logout ? &t->sso_redirect : redirect ? &t->slo_redirect : &t->slo_post;
     if (logout)
         response_place = redirect ? &t->slo_redirect_response : &t->slo_post_response;
-    if (!*place && is_address(location)) {
+    /* an address that a browser must not be sent to makes the whole service count as none */
+    if (!*place && is_address(location) && (!response.p || is_address(response))) {
         if (set_text(place, location, e) != 0 ||
-            (response_place && is_address(response) && set_text(response_place, response, e) != 0))
+            (response_place && response.p && set_text(response_place, response, e) != 0))
             return -1;
     }
     return token_skip(&r->t, e);

@@ -192,10 +192,12 @@ void wire_put_inspected(struct buf *b, uint64_t id, const struct saml_inspection
 static bool worker_may_say(enum err_code code)
 {
     static const enum err_code codes[] = {
-        ERR_XML_SIZE, ERR_XML_ENCODING,   ERR_XML_DOCTYPE, ERR_XML_PI,    ERR_XML_LIMIT,         ERR_XML_SYNTAX,
-        ERR_XML_ID,   ERR_RESPONSE_SHAPE, ERR_STATUS,      ERR_ISSUER,    ERR_ENCRYPTED,         ERR_DECRYPT,
-        ERR_LOGOUT,   ERR_METADATA,       ERR_SIGNATURE,   ERR_TRANSFORM, ERR_SIGNATURE_MISSING, ERR_SIGNATURE_SHAPE,
-        ERR_KEY_WEAK, ERR_ALGORITHM,      ERR_LIMIT,       ERR_MEMORY,    ERR_INTERNAL,
+        ERR_XML_SIZE,        ERR_XML_ENCODING, ERR_XML_DOCTYPE, ERR_XML_PI,
+        ERR_XML_LIMIT,       ERR_XML_SYNTAX,   ERR_XML_ID,      ERR_RESPONSE_SHAPE,
+        ERR_STATUS,          ERR_ISSUER,       ERR_DECRYPT,     ERR_LOGOUT,
+        ERR_METADATA,        ERR_SIGNATURE,    ERR_TRANSFORM,   ERR_SIGNATURE_MISSING,
+        ERR_SIGNATURE_SHAPE, ERR_KEY_WEAK,     ERR_ALGORITHM,   ERR_LIMIT,
+        ERR_MEMORY,          ERR_INTERNAL,
     };
 
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {

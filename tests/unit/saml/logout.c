@@ -199,7 +199,7 @@ static void malformed(void **state)
         print_message("# %zu\n", i);
         assert_err(read_xml(rows[i], &l, &e), &e, "logout-invalid");
     }
-    assert_err(read_xml(HEAD "<EncryptedID/>" TAIL, &l, &e), &e, "encryption-not-supported");
+    assert_err(read_xml(HEAD "<EncryptedID/>" TAIL, &l, &e), &e, "decryption-key-missing");
 }
 
 static void too_much(void **state)

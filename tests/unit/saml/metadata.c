@@ -495,7 +495,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good),          cmocka_unit_test(keys),          cmocka_unit_test(no_usable_key),
         cmocka_unit_test(not_an_idp),    cmocka_unit_test(aggregates),    cmocka_unit_test(sign_on_address),
-        cmocka_unit_test(several_files), cmocka_unit_test(too_many_keys), cmocka_unit_test(ours),
+        cmocka_unit_test(several_files), cmocka_unit_test(too_many_keys), cmocka_unit_test(logout_address),
         cmocka_unit_test(times),         cmocka_unit_test(federation),    cmocka_unit_test(logout_addresses),
     };
 
