@@ -10,11 +10,11 @@
 #include "saml/dom.h"
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
 
 #include "base/encode.h"
 #include "saml/algorithm.h"
 #include "saml/compat_xml.h"
+#include "saml/dsig_transform.h"
 
 /* What the form check has found. */
 struct form {
@@ -226,7 +226,7 @@ int dsig_init(struct err *e)
     if (xmlSecOpenSSLInit() < 0)
         return err_set(e, ERR_INTERNAL, "xmlSecOpenSSLInit failed");
     xmlSecErrorsSetCallback(capture_report);
-    return 0;
+    return dsig_transforms_register(e);
 }
 
 void dsig_cleanup(void)
@@ -245,40 +245,16 @@ static bool fence(xmlSecDSigCtx *ctx, const struct form *f)
 {
     xmlSecTransformId c14n = transform_by_uri(f->c14n, xmlSecTransformUsageC14NMethod);
     xmlSecTransformId exc = transform_by_uri(f->transform, xmlSecTransformUsageDSigTransform);
-    xmlSecTransformId method = transform_by_uri(slice_of(f->method->uri), xmlSecTransformUsageSignatureMethod);
+    xmlSecTransformId method = dsig_signature_transform(f->method);
     xmlSecTransformId digest = transform_by_uri(slice_of(f->digest->uri), xmlSecTransformUsageDigestMethod);
 
     ctx->enabledReferenceUris = xmlSecTransformUriTypeSameDocument;
-    return c14n != xmlSecTransformIdUnknown && exc != xmlSecTransformIdUnknown && method != xmlSecTransformIdUnknown &&
-           digest != xmlSecTransformIdUnknown && xmlSecDSigCtxEnableSignatureTransform(ctx, c14n) == 0 &&
+    return c14n != xmlSecTransformIdUnknown && exc != xmlSecTransformIdUnknown && digest != xmlSecTransformIdUnknown &&
+           xmlSecDSigCtxEnableSignatureTransform(ctx, c14n) == 0 &&
            xmlSecDSigCtxEnableSignatureTransform(ctx, method) == 0 &&
            xmlSecDSigCtxEnableReferenceTransform(ctx, xmlSecTransformEnvelopedId) == 0 &&
            xmlSecDSigCtxEnableReferenceTransform(ctx, exc) == 0 &&
            xmlSecDSigCtxEnableReferenceTransform(ctx, digest) == 0;
-}
-
-/* A key of xmlsec that shares the pinned EVP_PKEY. NULL if memory is out. */
-static xmlSecKey *key_for(const struct saml_key *pinned)
-{
-    EVP_PKEY *pkey = pinned->pkey;
-    xmlSecKeyData *value = NULL;
-    xmlSecKey *key = NULL;
-
-    if (EVP_PKEY_up_ref(pkey) != 1)
-        return NULL;
-    value = xmlSecOpenSSLEvpKeyAdopt(pkey);
-    if (!value) {
-        EVP_PKEY_free(pkey);
-        return NULL;
-    }
-    key = xmlSecKeyCreate();
-    if (!key || xmlSecKeySetValue(key, value) < 0) {
-        xmlSecKeyDataDestroy(value);
-        if (key)
-            xmlSecKeyDestroy(key);
-        return NULL;
-    }
-    return key;
 }
 
 static struct slice buffer_slice(xmlSecBuffer *b)
@@ -338,7 +314,7 @@ static enum outcome try_key(xmlNode *signature, const struct form *f, const stru
     enum outcome outcome = OUTCOME_ERROR;
     int rc;
 
-    if (!ctx || !fence(ctx, f) || !(ctx->signKey = key_for(key))) {
+    if (!ctx || !fence(ctx, f) || !(ctx->signKey = dsig_key_new(key))) {
         (void)err_set(e, ERR_INTERNAL, "xmlsec cannot be set up: %s", reported);
         goto out;
     }
