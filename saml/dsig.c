@@ -15,6 +15,7 @@
 #include "saml/algorithm.h"
 #include "saml/compat_xml.h"
 #include "saml/dsig_transform.h"
+#include "saml/xml_memory.h"
 
 /* What the form check has found. */
 struct form {
@@ -243,23 +244,27 @@ static xmlSecTransformId transform_by_uri(struct slice uri, xmlSecTransformUsage
 /* An empty list would mean "everything", so each addition counts. */
 static bool fence(xmlSecDSigCtx *ctx, const struct form *f)
 {
-    xmlSecTransformId c14n = transform_by_uri(f->c14n, xmlSecTransformUsageC14NMethod);
-    xmlSecTransformId exc = transform_by_uri(f->transform, xmlSecTransformUsageDSigTransform);
+    xmlSecTransformId c14n = dsig_c14n_transform(f->c14n);
+    xmlSecTransformId exc = dsig_c14n_transform(f->transform);
     xmlSecTransformId method = dsig_signature_transform(f->method);
     xmlSecTransformId digest = transform_by_uri(slice_of(f->digest->uri), xmlSecTransformUsageDigestMethod);
 
     ctx->enabledReferenceUris = xmlSecTransformUriTypeSameDocument;
-    return c14n != xmlSecTransformIdUnknown && exc != xmlSecTransformIdUnknown && digest != xmlSecTransformIdUnknown &&
-           xmlSecDSigCtxEnableSignatureTransform(ctx, c14n) == 0 &&
+    return digest != xmlSecTransformIdUnknown && xmlSecDSigCtxEnableSignatureTransform(ctx, c14n) == 0 &&
            xmlSecDSigCtxEnableSignatureTransform(ctx, method) == 0 &&
            xmlSecDSigCtxEnableReferenceTransform(ctx, xmlSecTransformEnvelopedId) == 0 &&
            xmlSecDSigCtxEnableReferenceTransform(ctx, exc) == 0 &&
            xmlSecDSigCtxEnableReferenceTransform(ctx, digest) == 0;
 }
 
-static struct slice buffer_slice(xmlSecBuffer *b)
+/* What the canonicalization of this chain of transforms has made; {NULL, 0} if there is none. */
+static struct slice canonical(const xmlSecTransformCtx *chain)
 {
-    return b ? slice_make(xmlSecBufferGetData(b), xmlSecBufferGetSize(b)) : (struct slice){NULL, 0};
+    struct slice text = {NULL, 0};
+
+    for (xmlSecTransform *t = chain->first; t && !text.p; t = t->next)
+        text = dsig_c14n_text(t);
+    return text;
 }
 
 enum outcome {
@@ -272,8 +277,8 @@ enum outcome {
 static enum outcome take_signed(xmlSecDSigCtx *ctx, xmlSecDSigReferenceCtx *reference, struct arena *a,
                                 struct saml_signature *ret, struct err *e)
 {
-    struct slice info = buffer_slice(xmlSecDSigCtxGetPreSignBuffer(ctx));
-    struct slice element = buffer_slice(xmlSecDSigReferenceCtxGetPreDigestBuffer(reference));
+    struct slice info = canonical(&ctx->transformCtx);
+    struct slice element = canonical(&reference->transformCtx);
 
     /* canonicalization that failed and went unnoticed leaves nothing behind */
     if (!info.p || info.n == 0 || !element.p || element.n == 0) {
@@ -295,7 +300,7 @@ static enum outcome take_signed(xmlSecDSigCtx *ctx, xmlSecDSigReferenceCtx *refe
 
 static enum outcome keep_signed_info(xmlSecDSigCtx *ctx, struct arena *a, struct saml_signature *ret, struct err *e)
 {
-    struct slice info = buffer_slice(xmlSecDSigCtxGetPreSignBuffer(ctx));
+    struct slice info = canonical(&ctx->transformCtx);
 
     if (!info.p || info.n == 0)
         (void)err_set(e, ERR_SIGNATURE, "the signature cannot be processed: %s", reported);
@@ -315,16 +320,18 @@ static enum outcome try_key(xmlNode *signature, const struct form *f, const stru
     int rc;
 
     if (!ctx || !fence(ctx, f) || !(ctx->signKey = dsig_key_new(key))) {
-        (void)err_set(e, ERR_INTERNAL, "xmlsec cannot be set up: %s", reported);
+        (void)err_set(e, xml_memory_exhausted() ? ERR_XML_LIMIT : ERR_INTERNAL, "xmlsec cannot be set up: %s",
+                      reported);
         goto out;
     }
-    ctx->flags = XMLSEC_DSIG_FLAGS_STORE_SIGNEDINFO_REFERENCES | XMLSEC_DSIG_FLAGS_STORE_SIGNATURE |
-                 XMLSEC_DSIG_FLAGS_IGNORE_MANIFESTS | XMLSEC_DSIG_FLAGS_USE_VISA3D_HACK;
+    ctx->flags = XMLSEC_DSIG_FLAGS_IGNORE_MANIFESTS | XMLSEC_DSIG_FLAGS_USE_VISA3D_HACK;
     reported[0] = '\0';
     rc = xmlSecDSigCtxVerify(ctx, signature);
     if (xmlSecPtrListGetSize(&ctx->signedInfoReferences) == 1)
         reference = xmlSecPtrListGetItem(&ctx->signedInfoReferences, 0);
-    if (reference && reference->status == xmlSecDSigStatusInvalid)
+    if (xml_memory_exhausted()) /* whatever it says then */
+        (void)err_set(e, ERR_XML_LIMIT, "the document takes too much memory for its size");
+    else if (reference && reference->status == xmlSecDSigStatusInvalid)
         (void)err_set(e, ERR_SIGNATURE, "the signed content was changed after signing (digest mismatch)");
     else if (!reference || reference->status != xmlSecDSigStatusSucceeded)
         (void)err_set(e, ERR_SIGNATURE, "the signature cannot be processed: %s", reported);
@@ -379,7 +386,7 @@ int dsig_verify(xmlNode *signature, xmlNode *parent, enum saml_element what, con
         return -1;
     /* this one ID exists for libxml2, and only as long as it is needed: the Reference cannot lead elsewhere */
     if (!xmlAddID(NULL, signature->doc, (const xmlChar *)id_value.p, id))
-        return err_set(e, ERR_XML_ID, "the ID is already taken");
+        return err_set(e, xml_memory_exhausted() ? ERR_XML_LIMIT : ERR_XML_ID, "the ID is already taken");
     if (xmlGetID(signature->doc, (const xmlChar *)id_value.p) != id)
         result = err_set(e, ERR_XML_ID, "the ID does not lead to the element it stands on");
     else

@@ -143,8 +143,8 @@ int dsig_transforms_register(struct err *e)
     size_t n = 0;
 
     kept[n++] = xmlSecTransformEnvelopedId;
-    kept[n++] = xmlSecTransformExclC14NId;
-    kept[n++] = xmlSecTransformExclC14NWithCommentsId;
+    kept[n++] = dsig_c14n_transform(SLICE(SAML_ALG_EXC_C14N));
+    kept[n++] = dsig_c14n_transform(SLICE(SAML_ALG_EXC_C14N_COMMENTS));
     for (size_t i = 0; i < digest_algorithms_n; i++)
         kept[n++] = xmlSecTransformIdListFindByHref(list, (const xmlChar *)digest_algorithms[i].uri,
                                                     xmlSecTransformUsageDigestMethod);
