@@ -14,15 +14,24 @@ static const char alphabet64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq
 #define A8(base) (base), (base) + 1, (base) + 2, (base) + 3, (base) + 4, (base) + 5, (base) + 6, (base) + 7
 #define X IS_BAD
 #define X8 X, X, X, X, X, X, X, X
-#define S IS_SPACE
-/* One table for both alphabets: the caller says which of + / - _ it takes. */
+#define X16 X8, X8
+#define SP IS_SPACE
+/* What stands in 0x20 to 0x2f and 0x50 to 0x5f tells the two alphabets apart. */
 static const unsigned char value64[256] = {
-    X,  X,      X,      X,      X,  X,  X,  X,  X,  S,  S,  X,  X,  S,  X,  X,  X8, X8, /* 00 */
-    S,  X,      X,      X,      X,  X,  X,  X,  X,  X,  X,  62, X,  62, X,  63,         /* 20 */
-    52, 53,     54,     55,     56, 57, 58, 59, 60, 61, X,  X,  X,  X,  X,  X,          /* 30 */
-    X,  A8(0),  A8(8),  A8(16), 24, 25, X,  X,  X,  X,  63,                             /* 40 */
-    X,  A8(26), A8(34), A8(42), 50, 51, X,  X,  X,  X,  X,                              /* 60 */
-    X8, X8,     X8,     X8,     X8, X8, X8, X8, X8, X8, X8, X8, X8, X8, X8, X8,         /* 80 */
+    X,   X,      X,      X,      X,   X,   X,   X,   X,  SP, SP, X,  X, SP, X, X,  X16, /* 00 */
+    SP,  X,      X,      X,      X,   X,   X,   X,   X,  X,  X,  62, X, X,  X, 63,      /* 20 */
+    52,  53,     54,     55,     56,  57,  58,  59,  60, 61, X,  X,  X, X,  X, X,       /* 30 */
+    X,   A8(0),  A8(8),  A8(16), 24,  25,  X,   X,   X,  X,  X,                         /* 40 */
+    X,   A8(26), A8(34), A8(42), 50,  51,  X,   X,   X,  X,  X,                         /* 60 */
+    X16, X16,    X16,    X16,    X16, X16, X16, X16,                                    /* 80 */
+};
+static const unsigned char value64url[256] = {
+    X16, X16,                                                                    /* 00 */
+    X,   X,      X,      X,      X,   X,   X,   X,   X,  X,  X,  X, X, 62, X, X, /* 20 */
+    52,  53,     54,     55,     56,  57,  58,  59,  60, 61, X,  X, X, X,  X, X, /* 30 */
+    X,   A8(0),  A8(8),  A8(16), 24,  25,  X,   X,   X,  X,  63,                 /* 40 */
+    X,   A8(26), A8(34), A8(42), 50,  51,  X,   X,   X,  X,  X,                  /* 60 */
+    X16, X16,    X16,    X16,    X16, X16, X16, X16,                             /* 80 */
 };
 
 static int bad64(struct err *e, size_t at)
@@ -30,26 +39,54 @@ static int bad64(struct err *e, size_t at)
     return err_set(e, ERR_ENCODING, "not strict base64 (octet %zu)", at);
 }
 
-static int decode64(struct slice text, bool url, struct buf *out, struct err *e)
+/* Whole groups of four, for as long as all four are of the alphabet; returns how many characters that were. */
+static size_t decode64_groups(const unsigned char *p, size_t n, const unsigned char value[256], unsigned char *to)
 {
+    size_t i = 0;
+
+    for (; n - i >= 4; i += 4) {
+        unsigned a = value[p[i]], b = value[p[i + 1]], c = value[p[i + 2]], d = value[p[i + 3]];
+        uint32_t three = a << 18 | b << 12 | c << 6 | d;
+
+        if ((a | b | c | d) >= IS_SPACE)
+            break;
+        *to++ = (unsigned char)(three >> 16);
+        *to++ = (unsigned char)(three >> 8);
+        *to++ = (unsigned char)three;
+    }
+    return i;
+}
+
+static int decode64(struct slice text, const unsigned char value[256], bool pads, struct buf *out, struct err *e)
+{
+    const unsigned char *p = (const unsigned char *)text.p;
     uint32_t acc = 0;
     unsigned have = 0; /* sextets in acc */
-    size_t pad = 0, start = out->len;
+    size_t pad = 0;
     unsigned char *to = (unsigned char *)buf_room(out, text.n / 4 * 3 + 3);
 
     if (!to)
         return err_set(e, ERR_LIMIT, "base64 text of %zu bytes does not fit %zu", text.n, out->max);
     for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i], v = value64[c];
+        unsigned v;
 
-        if (v == IS_SPACE && !url)
+        if (have == 0 && pad == 0) {
+            size_t groups = decode64_groups(p + i, text.n - i, value, to);
+
+            to += groups / 4 * 3;
+            i += groups;
+            if (i == text.n)
+                break;
+        }
+        v = value[p[i]];
+        if (v == IS_SPACE)
             continue;
-        if (c == '=' && !url) {
+        if (p[i] == '=' && pads) {
             if (++pad > 2)
                 return bad64(e, i);
             continue;
         }
-        if (v >= IS_SPACE || pad || (v >= 62 && url != (c == '-' || c == '_')))
+        if (v > IS_SPACE || pad)
             return bad64(e, i);
         acc = acc << 6 | v;
         if (++have == 4) {
@@ -60,7 +97,7 @@ static int decode64(struct slice text, bool url, struct buf *out, struct err *e)
             have = 0;
         }
     }
-    if (have == 1 || (!url && (have ? 4 - have : 0) != pad))
+    if (have == 1 || (pads && (have ? 4 - have : 0) != pad))
         return bad64(e, text.n);
     if (have == 2) {
         if (acc & 0xf)
@@ -72,7 +109,7 @@ static int decode64(struct slice text, bool url, struct buf *out, struct err *e)
         *to++ = (unsigned char)(acc >> 10);
         *to++ = (unsigned char)(acc >> 2);
     }
-    out->len = start + (size_t)(to - ((unsigned char *)out->data + start));
+    out->len = (size_t)(to - (unsigned char *)out->data);
     out->data[out->len] = '\0';
     return 0;
 }
@@ -94,7 +131,7 @@ static void encode64(struct buf *out, const void *data, size_t n, const char *al
 
 int base64_decode(struct slice text, struct buf *out, struct err *e)
 {
-    return decode64(text, false, out, e);
+    return decode64(text, value64, true, out, e);
 }
 
 void base64_encode(struct buf *out, const void *data, size_t n)
@@ -104,7 +141,7 @@ void base64_encode(struct buf *out, const void *data, size_t n)
 
 int base64url_decode(struct slice text, struct buf *out, struct err *e)
 {
-    return decode64(text, true, out, e);
+    return decode64(text, value64url, false, out, e);
 }
 
 void base64url_encode(struct buf *out, const void *data, size_t n)

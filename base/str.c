@@ -3,16 +3,6 @@
 
 #include <openssl/crypto.h>
 
-bool slice_eq(struct slice a, struct slice b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool slice_is(struct slice a, const char *cstr)
-{
-    return slice_eq(a, slice_of(cstr));
-}
-
 char ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
@@ -35,11 +25,6 @@ bool slice_is_nocase(struct slice a, const char *cstr)
             return false;
     }
     return true;
-}
-
-bool slice_starts(struct slice s, struct slice prefix)
-{
-    return s.n >= prefix.n && slice_eq(slice_make(s.p, prefix.n), prefix);
 }
 
 bool slice_ends(struct slice s, struct slice suffix)
@@ -175,7 +160,7 @@ bool str_is_utf8(struct slice s)
         uint32_t cp, min;
 
         if (c < 0x80) {
-            i++;
+            i += s.n - i >= 8 && ascii_is_plain8(s.p + i) ? 8 : 1;
             continue;
         }
         if (c >= 0xc2 && c <= 0xdf) {

@@ -31,11 +31,21 @@ static inline struct slice slice_make(const void *p, size_t n)
     return (struct slice){(const char *)p, n};
 }
 
-bool slice_eq(struct slice a, struct slice b);
-bool slice_is(struct slice a, const char *cstr);
+/* These few are inline: with a literal, comparing costs a few instructions, and parsers do little else. */
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+static inline bool slice_is(struct slice a, const char *cstr)
+{
+    return slice_eq(a, slice_of(cstr));
+}
+static inline bool slice_starts(struct slice s, struct slice prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
 /* ASCII case folding; other octets compare as they are. */
 bool slice_is_nocase(struct slice a, const char *cstr);
-bool slice_starts(struct slice s, struct slice prefix);
 bool slice_ends(struct slice s, struct slice suffix);
 /* Index of `c`, or -1. */
 ptrdiff_t slice_find(struct slice s, char c);
@@ -44,6 +54,16 @@ struct slice slice_trim(struct slice s);
 /* Takes the part before the next `sep` (or all) off the front of `*rest`. False if rest was exhausted (p == NULL then).
  */
 bool slice_split(struct slice *rest, char sep, struct slice *ret_part);
+
+/* Eight octets at once: all of them 0x20 to 0x7f. */
+static inline bool ascii_is_plain8(const char *p)
+{
+    const uint64_t ones = 0x0101010101010101ULL;
+    uint64_t v;
+
+    memcpy(&v, p, sizeof v);
+    return ((v | (v - ones * 0x20)) & (ones * 0x80)) == 0;
+}
 
 char ascii_lower(char c);
 static inline bool ascii_is_digit(char c)

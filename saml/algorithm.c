@@ -1,6 +1,9 @@
 /* algorithm.c - see algorithm.h. */
 #include "saml/algorithm.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+
 #include <openssl/bn.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
@@ -11,24 +14,26 @@
 #define XENC "http://www.w3.org/2001/04/xmlenc#"
 #define DSIG "http://www.w3.org/2000/09/xmldsig#"
 
-static const struct signature_algorithm signatures[] = {
-    {MORE "rsa-sha256", "rsa-sha256", SAML_KEY_RSA, "SHA256", 0},
-    {MORE "rsa-sha384", "rsa-sha384", SAML_KEY_RSA, "SHA384", 0},
-    {MORE "rsa-sha512", "rsa-sha512", SAML_KEY_RSA, "SHA512", 0},
-    {MORE "ecdsa-sha256", "ecdsa-sha256", SAML_KEY_EC, "SHA256", 0},
-    {MORE "ecdsa-sha384", "ecdsa-sha384", SAML_KEY_EC, "SHA384", 0},
-    {MORE "ecdsa-sha512", "ecdsa-sha512", SAML_KEY_EC, "SHA512", 0},
-    {DSIG "rsa-sha1", "rsa-sha1", SAML_KEY_RSA, "SHA1", SAML_ALLOW_SHA1},
+const struct signature_algorithm signature_algorithms[] = {
+    {MORE "rsa-sha256", "rsa-sha256", SAML_KEY_RSA, HASH_SHA256, 0},
+    {MORE "rsa-sha384", "rsa-sha384", SAML_KEY_RSA, HASH_SHA384, 0},
+    {MORE "rsa-sha512", "rsa-sha512", SAML_KEY_RSA, HASH_SHA512, 0},
+    {MORE "ecdsa-sha256", "ecdsa-sha256", SAML_KEY_EC, HASH_SHA256, 0},
+    {MORE "ecdsa-sha384", "ecdsa-sha384", SAML_KEY_EC, HASH_SHA384, 0},
+    {MORE "ecdsa-sha512", "ecdsa-sha512", SAML_KEY_EC, HASH_SHA512, 0},
+    {DSIG "rsa-sha1", "rsa-sha1", SAML_KEY_RSA, HASH_SHA1, SAML_ALLOW_SHA1},
 };
 
-static const struct digest_algorithm digests[] = {
-    {XENC "sha256", "sha256", 32, 0},
-    {MORE "sha384", "sha384", 48, 0},
-    {XENC "sha512", "sha512", 64, 0},
-    {DSIG "sha1", "sha1", 20, SAML_ALLOW_SHA1},
+const struct digest_algorithm digest_algorithms[] = {
+    {XENC "sha256", "sha256", HASH_SHA256, 32, 0},
+    {MORE "sha384", "sha384", HASH_SHA384, 48, 0},
+    {XENC "sha512", "sha512", HASH_SHA512, 64, 0},
+    {DSIG "sha1", "sha1", HASH_SHA1, 20, SAML_ALLOW_SHA1},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+const size_t signature_algorithms_n = COUNT(signature_algorithms);
+const size_t digest_algorithms_n = COUNT(digest_algorithms);
 
 static int not_allowed(struct slice uri, const char *what, const char *expected, struct err *e)
 {
@@ -40,12 +45,12 @@ static int not_allowed(struct slice uri, const char *what, const char *expected,
 
 int signature_algorithm_find(struct slice uri, unsigned allow, const struct signature_algorithm **ret, struct err *e)
 {
-    for (size_t i = 0; i < COUNT(signatures); i++) {
-        if (!slice_is(uri, signatures[i].uri))
+    for (size_t i = 0; i < signature_algorithms_n; i++) {
+        if (!slice_is(uri, signature_algorithms[i].uri))
             continue;
-        if (signatures[i].needs & ~allow)
+        if (signature_algorithms[i].needs & ~allow)
             return not_allowed(uri, "signature", "SHA-256 or better (or the exception sha1)", e);
-        *ret = &signatures[i];
+        *ret = &signature_algorithms[i];
         return 0;
     }
     return not_allowed(uri, "signature", "rsa or ecdsa with sha256, sha384, sha512", e);
@@ -53,12 +58,12 @@ int signature_algorithm_find(struct slice uri, unsigned allow, const struct sign
 
 int digest_algorithm_find(struct slice uri, unsigned allow, const struct digest_algorithm **ret, struct err *e)
 {
-    for (size_t i = 0; i < COUNT(digests); i++) {
-        if (!slice_is(uri, digests[i].uri))
+    for (size_t i = 0; i < digest_algorithms_n; i++) {
+        if (!slice_is(uri, digest_algorithms[i].uri))
             continue;
-        if (digests[i].needs & ~allow)
+        if (digest_algorithms[i].needs & ~allow)
             return not_allowed(uri, "digest", "SHA-256 or better (or the exception sha1)", e);
-        *ret = &digests[i];
+        *ret = &digest_algorithms[i];
         return 0;
     }
     return not_allowed(uri, "digest", "sha256, sha384, sha512", e);
@@ -84,15 +89,116 @@ bool is_short_prefix_list(struct slice list)
     return names <= SAML_PREFIXES_MAX;
 }
 
+/* --- contexts that are ready ---------------------------------------------------------------------------------------
+ */
+
+/*
+ * A digest or key context of OpenSSL 3 that is made anew looks up its implementation and costs 2 to 3 us, a sixth of an
+ * RSA verification. Digests are fetched once per process; contexts are kept per thread, as they cannot be shared.
+ */
+static EVP_MD *hashes[HASH_COUNT]; /* NULL: this OpenSSL does not have it (SHA-1 under a policy, say) */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t at_thread_end;
+static bool have_thread_end;
+
+#define READY_KEYS 8
+
+struct ready {
+    EVP_MD_CTX *md;
+    struct {
+        EVP_PKEY_CTX *ctx; /* holds a reference to pkey: while it is here, the pointer means this key */
+        const EVP_PKEY *pkey;
+        enum hash hash;
+    } keys[READY_KEYS];
+    unsigned next; /* to be replaced */
+};
+static _Thread_local struct ready *thread_ready;
+
+static void ready_free(void *p)
+{
+    struct ready *r = p;
+
+    for (size_t i = 0; i < READY_KEYS; i++)
+        EVP_PKEY_CTX_free(r->keys[i].ctx);
+    EVP_MD_CTX_free(r->md);
+    free(r);
+    thread_ready = NULL;
+}
+
+static void fetch(void)
+{
+    static const char *const names[HASH_COUNT] = {"SHA1", "SHA256", "SHA384", "SHA512"};
+
+    for (size_t i = 0; i < HASH_COUNT; i++)
+        hashes[i] = EVP_MD_fetch(NULL, names[i], NULL);
+    have_thread_end = pthread_key_create(&at_thread_end, ready_free) == 0;
+}
+
+/* NULL if memory is out. */
+static struct ready *ready(void)
+{
+    struct ready *r = thread_ready;
+
+    if (r)
+        return r;
+    if (pthread_once(&once, fetch) != 0 || !have_thread_end)
+        return NULL;
+    r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->md = EVP_MD_CTX_new();
+    thread_ready = r;
+    if (!r->md || pthread_setspecific(at_thread_end, r) != 0) {
+        ready_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+static size_t hash_size(enum hash hash)
+{
+    return ready() && hashes[hash] ? (size_t)EVP_MD_get_size(hashes[hash]) : 0;
+}
+
+static bool hash_compute(enum hash hash, struct slice data, unsigned char dst[SAML_DIGEST_MAX])
+{
+    struct ready *r = ready();
+
+    return r && hashes[hash] && EVP_DigestInit_ex2(r->md, hashes[hash], NULL) == 1 &&
+           EVP_DigestUpdate(r->md, data.p ? data.p : "", data.n) == 1 && EVP_DigestFinal_ex(r->md, dst, NULL) == 1;
+}
+
+/* A context of this thread that verifies by this key; owned by the thread. */
+static EVP_PKEY_CTX *key_context(EVP_PKEY *pkey, enum hash hash)
+{
+    struct ready *r = ready();
+    EVP_PKEY_CTX *ctx;
+
+    if (!r || !hashes[hash])
+        return NULL;
+    for (size_t i = 0; i < READY_KEYS; i++) {
+        if (r->keys[i].pkey == pkey && r->keys[i].hash == hash)
+            return r->keys[i].ctx;
+    }
+    ctx = EVP_PKEY_CTX_new(pkey, NULL);
+    if (!ctx || EVP_PKEY_verify_init(ctx) != 1 || EVP_PKEY_CTX_set_signature_md(ctx, hashes[hash]) != 1) {
+        EVP_PKEY_CTX_free(ctx);
+        return NULL;
+    }
+    EVP_PKEY_CTX_free(r->keys[r->next].ctx);
+    r->keys[r->next].ctx = ctx;
+    r->keys[r->next].pkey = pkey;
+    r->keys[r->next].hash = hash;
+    r->next = (r->next + 1) % READY_KEYS;
+    return ctx;
+}
+
+/* --- use ------------------------------------------------------------------------------------------------------------
+ */
+
 bool digest_compute(const struct digest_algorithm *alg, struct slice data, unsigned char dst[SAML_DIGEST_MAX])
 {
-    unsigned char md[EVP_MAX_MD_SIZE];
-    size_t n = 0;
-
-    if (EVP_Q_digest(NULL, alg->name, NULL, data.p ? data.p : "", data.n, md, &n) != 1 || n != alg->size)
-        return false;
-    memcpy(dst, md, n);
-    return true;
+    return hash_size(alg->hash) == alg->size && hash_compute(alg->hash, data, dst);
 }
 
 bool digest_is_of_nothing(const struct digest_algorithm *alg, const void *digest)
@@ -135,28 +241,27 @@ static size_t der_of(struct slice rs, unsigned char **ret)
     return n > 0 ? (size_t)n : 0;
 }
 
-bool key_verifies(const struct saml_key *key, const struct signature_algorithm *method, struct slice value,
+bool key_verifies(const struct saml_key *key, const struct signature_algorithm *alg, struct slice value,
                   struct slice data)
 {
-    EVP_MD_CTX *ctx = NULL;
-    unsigned char *der = NULL;
+    unsigned char digest[SAML_DIGEST_MAX], *der = NULL;
     const unsigned char *sig = (const unsigned char *)value.p;
-    size_t n = value.n;
-    bool ok = false;
+    size_t n = value.n, size = hash_size(alg->hash);
+    EVP_PKEY_CTX *ctx;
+    bool ok;
 
     /* a shorter or longer number is another encoding of a signature, and there is only one */
-    if (n != signature_size(key))
+    if (n != signature_size(key) || size == 0 || !hash_compute(alg->hash, data, digest))
+        return false;
+    ctx = key_context(key->pkey, alg->hash);
+    if (!ctx)
         return false;
     if (key->type == SAML_KEY_EC) {
         n = der_of(value, &der);
         sig = der;
     }
-    ctx = EVP_MD_CTX_new();
     /* 1 is yes; 0 and every negative number are no */
-    if (n && ctx && EVP_DigestVerifyInit_ex(ctx, NULL, method->md, NULL, NULL, key->pkey, NULL) == 1 &&
-        EVP_DigestVerify(ctx, sig, n, (const unsigned char *)data.p, data.n) == 1)
-        ok = true;
-    EVP_MD_CTX_free(ctx);
+    ok = n && EVP_PKEY_verify(ctx, sig, n, digest, size) == 1;
     OPENSSL_free(der);
     return ok;
 }

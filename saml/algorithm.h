@@ -18,19 +18,28 @@
 #define SAML_DIGEST_MAX 64      /* octets of the longest digest */
 #define SAML_SIGNATURE_MAX 2048 /* octets of the longest SignatureValue: RSA with 16384 bits */
 
+enum hash { HASH_SHA1 = 0, HASH_SHA256, HASH_SHA384, HASH_SHA512, HASH_COUNT };
+
 struct signature_algorithm {
     const char *uri;
     const char *name; /* "rsa-sha256" */
     enum saml_key_type key;
-    const char *md; /* OpenSSL's name of the digest */
+    enum hash hash;
     unsigned needs; /* SAML_ALLOW_* that must be given */
 };
 struct digest_algorithm {
     const char *uri;
-    const char *name; /* "sha256"; OpenSSL's name as well */
+    const char *name; /* "sha256" */
+    enum hash hash;
     size_t size;
     unsigned needs;
 };
+
+/* The tables, for whoever has to do something once per algorithm. */
+extern const struct signature_algorithm signature_algorithms[];
+extern const size_t signature_algorithms_n;
+extern const struct digest_algorithm digest_algorithms[];
+extern const size_t digest_algorithms_n;
 
 /* By exact URI. ERR_ALGORITHM if it is not on the list or needs an exception that `allow` lacks. */
 int signature_algorithm_find(struct slice uri, unsigned allow, const struct signature_algorithm **ret, struct err *e);
@@ -54,8 +63,11 @@ enum key_fit key_fits(const struct saml_key *key, const struct signature_algorit
 /* Octets of an XML signature by this key: the modulus, or r||s. */
 size_t signature_size(const struct saml_key *key);
 
-/* True only if `value` (raw octets as XML-DSig has them) is this key's signature over `data`. The caller has asked
- * key_fits(). Leaves OpenSSL's error queue as it falls. */
+/*
+ * True only if `value` (raw octets as XML-DSig has them) is this key's signature over `data`. The caller has asked
+ * key_fits(). Leaves OpenSSL's error queue as it falls. Thread-safe: each thread keeps contexts of its own, made ready
+ * for the keys it used last; a context holds on to its key, so that a freed trust cannot be mistaken for a new one.
+ */
 bool key_verifies(const struct saml_key *key, const struct signature_algorithm *alg, struct slice value,
                   struct slice data);
 

@@ -20,11 +20,13 @@
 #include <xmlsec/errors.h>
 #include <xmlsec/io.h>
 #include <xmlsec/keys.h>
+#include <xmlsec/keysdata.h>
+#include <xmlsec/list.h>
+#include <xmlsec/nodeset.h>
 #include <xmlsec/transforms.h>
 #include <xmlsec/xmldsig.h>
 
 #include <xmlsec/openssl/crypto.h>
-#include <xmlsec/openssl/evp.h>
 
 /* 2.12 made the argument of structured error handlers const. */
 #if LIBXML_VERSION >= 21200

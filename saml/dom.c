@@ -2,6 +2,7 @@
 #include "saml/dom.h"
 
 #include "saml/compat_xml.h"
+#include "saml/xml_memory.h"
 
 /* --- parsing ----------------------------------------------------------------------------------------------------- */
 
@@ -41,15 +42,36 @@ static void capture_report(void *data, compat_xml_error error)
     str_cut(c->message, sizeof c->message, slice_trim(slice_of(message)));
 }
 
+/*
+ * Whatever libxml2 makes on first use and keeps is made now: later, memory belongs to one document (xml_memory.h).
+ */
+static int warm_up(struct err *e)
+{
+    static const char text[] =
+        "<p:a xmlns:p='urn:p' xmlns='urn:q' b='&lt;'><c xml:lang='en'>&#228;</c><!-- --><![CDATA[x]]>"
+        "</p:a>";
+    xmlDoc *doc = xmlReadMemory(text, sizeof text - 1, NULL, "UTF-8", XML_PARSE_NONET);
+    xmlChar *canonical = NULL;
+    int n = doc ? xmlC14NDocDumpMemory(doc, NULL, XML_C14N_EXCLUSIVE_1_0, NULL, 1, &canonical) : -1;
+
+    xmlFree(canonical);
+    xmlFreeDoc(doc);
+    xmlFreeDoc(xmlReadMemory("<a", 2, NULL, "UTF-8", XML_PARSE_NONET)); /* the ways of an error too */
+    xmlResetLastError();
+    return n > 0 ? 0 : err_set(e, ERR_INTERNAL, "libxml2 cannot canonicalize");
+}
+
 int dom_init(struct err *e)
 {
     if (xmlHasFeature(XML_WITH_THREAD) == 0)
         return err_set(e, ERR_INTERNAL, "libxml2 was built without threads");
+    if (xml_memory_init(e) != 0)
+        return -1;
     xmlInitParser();
     xmlSetExternalEntityLoader(refuse_entity);
     xmlSetStructuredErrorFunc(NULL, swallow);
     (void)xmlThrDefSetStructuredErrorFunc(NULL, swallow);
-    return 0;
+    return warm_up(e);
 }
 
 void dom_cleanup(void)
@@ -57,31 +79,34 @@ void dom_cleanup(void)
     xmlCleanupParser();
 }
 
-int dom_parse(struct slice xml, const struct prescan_limits *limits, xmlDoc **ret, struct err *e)
+/* What the document is refused with if memory ended while it was looked at. */
+static int out_of_memory(struct err *e)
+{
+    return xml_memory_exhausted() ? err_set(e, ERR_XML_LIMIT, "the document takes too much memory for its size")
+                                  : err_set(e, ERR_MEMORY, "no memory for the XML tree");
+}
+
+/* Its memory is about to go; libxml2's last error was in it. */
+static void end_document(void)
+{
+    xmlResetLastError();
+    xml_memory_end();
+}
+
+static int parse(struct slice text, xmlDoc **ret, struct err *e)
 {
     struct capture capture = {.reported = false};
-    struct slice text;
-    struct buf scratch;
-    xmlParserCtxt *ctxt = NULL;
+    xmlParserCtxt *ctxt = xmlNewParserCtxt();
     xmlDoc *doc = NULL;
     int result = -1;
 
-    if (prescan(xml, limits, &scratch, &text, e) != 0)
-        goto out;
-    if (text.n > INT_MAX) {
-        (void)err_set(e, ERR_XML_SIZE, "the document is too large");
-        goto out;
-    }
-    ctxt = xmlNewParserCtxt();
-    if (!ctxt) {
-        (void)err_set(e, ERR_MEMORY, "no memory for the XML parser");
-        goto out;
-    }
+    if (!ctxt)
+        return out_of_memory(e);
     ctxt->_private = &capture;
     ctxt->sax->serror = capture_report;
     doc = xmlCtxtReadMemory(ctxt, text.p, (int)text.n, NULL, "UTF-8", XML_PARSE_NONET);
-    if (ctxt->errNo == XML_ERR_NO_MEMORY) {
-        (void)err_set(e, ERR_MEMORY, "no memory for the XML tree");
+    if (ctxt->errNo == XML_ERR_NO_MEMORY || xml_memory_exhausted()) {
+        (void)out_of_memory(e);
         goto out;
     }
     /* undeclared prefixes, attributes equal by expanded name and the like are no more than reports to libxml2 */
@@ -100,13 +125,37 @@ int dom_parse(struct slice xml, const struct prescan_limits *limits, xmlDoc **re
 out:
     xmlFreeDoc(doc);
     xmlFreeParserCtxt(ctxt);
+    return result;
+}
+
+int dom_parse(struct slice xml, const struct prescan_limits *limits, xmlDoc **ret, struct err *e)
+{
+    struct slice text;
+    struct buf scratch;
+    int result = -1;
+
+    if (prescan(xml, limits, &scratch, &text, e) != 0)
+        goto out;
+    if (text.n > INT_MAX) {
+        (void)err_set(e, ERR_XML_SIZE, "the document is too large");
+        goto out;
+    }
+    if (xml_memory_begin(text.n, e) != 0)
+        goto out;
+    result = parse(text, ret, e);
+    if (result != 0)
+        end_document();
+out:
     buf_free(&scratch);
     return result;
 }
 
 void dom_free(xmlDoc *doc)
 {
+    if (!doc)
+        return;
     xmlFreeDoc(doc);
+    end_document();
 }
 
 xmlNode *dom_root(xmlDoc *doc)

@@ -18,7 +18,8 @@ struct _xmlAttr;
 
 /*
  * prescan() and libxml2: no network, no entities, no recovery, and anything libxml2 has to say, a warning too, is a
- * refusal. Free the document with dom_free(). saml_init() must have been called. ERR_XML_*, ERR_MEMORY.
+ * refusal. Free the document with dom_free(), in the same thread: its memory, and that of everything libxml2 and xmlsec
+ * make until then, is one bounded piece (xml_memory.h). saml_init() must have been called. ERR_XML_*, ERR_MEMORY.
  */
 int dom_parse(struct slice xml, const struct prescan_limits *limits, struct _xmlDoc **ret, struct err *e);
 void dom_free(struct _xmlDoc *doc);

@@ -10,12 +10,13 @@
 #include "saml/dom.h"
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
 
 #include "base/encode.h"
 #include "saml/algorithm.h"
 #include "saml/compat_xml.h"
+#include "saml/dsig_transform.h"
 #include "saml/metadata.h"
+#include "saml/xml_memory.h"
 
 /* What the form check has found. */
 struct form {
@@ -227,7 +228,7 @@ int dsig_init(struct err *e)
     if (xmlSecOpenSSLInit() < 0)
         return err_set(e, ERR_INTERNAL, "xmlSecOpenSSLInit failed");
     xmlSecErrorsSetCallback(capture_report);
-    return 0;
+    return dsig_transforms_register(e);
 }
 
 void dsig_cleanup(void)
@@ -244,47 +245,27 @@ static xmlSecTransformId transform_by_uri(struct slice uri, xmlSecTransformUsage
 /* An empty list would mean "everything", so each addition counts. */
 static bool fence(xmlSecDSigCtx *ctx, const struct form *f)
 {
-    xmlSecTransformId c14n = transform_by_uri(f->c14n, xmlSecTransformUsageC14NMethod);
-    xmlSecTransformId exc = transform_by_uri(f->transform, xmlSecTransformUsageDSigTransform);
-    xmlSecTransformId method = transform_by_uri(slice_of(f->method->uri), xmlSecTransformUsageSignatureMethod);
+    xmlSecTransformId c14n = dsig_c14n_transform(f->c14n);
+    xmlSecTransformId exc = dsig_c14n_transform(f->transform);
+    xmlSecTransformId method = dsig_signature_transform(f->method);
     xmlSecTransformId digest = transform_by_uri(slice_of(f->digest->uri), xmlSecTransformUsageDigestMethod);
 
     ctx->enabledReferenceUris = xmlSecTransformUriTypeSameDocument;
-    return c14n != xmlSecTransformIdUnknown && exc != xmlSecTransformIdUnknown && method != xmlSecTransformIdUnknown &&
-           digest != xmlSecTransformIdUnknown && xmlSecDSigCtxEnableSignatureTransform(ctx, c14n) == 0 &&
+    return digest != xmlSecTransformIdUnknown && xmlSecDSigCtxEnableSignatureTransform(ctx, c14n) == 0 &&
            xmlSecDSigCtxEnableSignatureTransform(ctx, method) == 0 &&
            xmlSecDSigCtxEnableReferenceTransform(ctx, xmlSecTransformEnvelopedId) == 0 &&
            xmlSecDSigCtxEnableReferenceTransform(ctx, exc) == 0 &&
            xmlSecDSigCtxEnableReferenceTransform(ctx, digest) == 0;
 }
 
-/* A key of xmlsec that shares the pinned EVP_PKEY. NULL if memory is out. */
-static xmlSecKey *key_for(const struct saml_key *pinned)
+/* What the canonicalization of this chain of transforms has made; {NULL, 0} if there is none. */
+static struct slice canonical(const xmlSecTransformCtx *chain)
 {
-    EVP_PKEY *pkey = pinned->pkey;
-    xmlSecKeyData *value = NULL;
-    xmlSecKey *key = NULL;
+    struct slice text = {NULL, 0};
 
-    if (EVP_PKEY_up_ref(pkey) != 1)
-        return NULL;
-    value = xmlSecOpenSSLEvpKeyAdopt(pkey);
-    if (!value) {
-        EVP_PKEY_free(pkey);
-        return NULL;
-    }
-    key = xmlSecKeyCreate();
-    if (!key || xmlSecKeySetValue(key, value) < 0) {
-        xmlSecKeyDataDestroy(value);
-        if (key)
-            xmlSecKeyDestroy(key);
-        return NULL;
-    }
-    return key;
-}
-
-static struct slice buffer_slice(xmlSecBuffer *b)
-{
-    return b ? slice_make(xmlSecBufferGetData(b), xmlSecBufferGetSize(b)) : (struct slice){NULL, 0};
+    for (xmlSecTransform *t = chain->first; t && !text.p; t = t->next)
+        text = dsig_c14n_text(t);
+    return text;
 }
 
 enum outcome {
@@ -297,8 +278,8 @@ enum outcome {
 static enum outcome take_signed(xmlSecDSigCtx *ctx, xmlSecDSigReferenceCtx *reference, struct arena *a,
                                 struct saml_signature *ret, struct err *e)
 {
-    struct slice info = buffer_slice(xmlSecDSigCtxGetPreSignBuffer(ctx));
-    struct slice element = buffer_slice(xmlSecDSigReferenceCtxGetPreDigestBuffer(reference));
+    struct slice info = canonical(&ctx->transformCtx);
+    struct slice element = canonical(&reference->transformCtx);
     size_t max = ret->what == SAML_METADATA ? SAML_METADATA_MAX : SAML_XML_MAX;
 
     /* canonicalization that failed and went unnoticed leaves nothing behind */
@@ -321,7 +302,7 @@ static enum outcome take_signed(xmlSecDSigCtx *ctx, xmlSecDSigReferenceCtx *refe
 
 static enum outcome keep_signed_info(xmlSecDSigCtx *ctx, struct arena *a, struct saml_signature *ret, struct err *e)
 {
-    struct slice info = buffer_slice(xmlSecDSigCtxGetPreSignBuffer(ctx));
+    struct slice info = canonical(&ctx->transformCtx);
 
     if (!info.p || info.n == 0)
         (void)err_set(e, ERR_SIGNATURE, "the signature cannot be processed: %s", reported);
@@ -340,17 +321,19 @@ static enum outcome try_key(xmlNode *signature, const struct form *f, const stru
     enum outcome outcome = OUTCOME_ERROR;
     int rc;
 
-    if (!ctx || !fence(ctx, f) || !(ctx->signKey = key_for(key))) {
-        (void)err_set(e, ERR_INTERNAL, "xmlsec cannot be set up: %s", reported);
+    if (!ctx || !fence(ctx, f) || !(ctx->signKey = dsig_key_new(key))) {
+        (void)err_set(e, xml_memory_exhausted() ? ERR_XML_LIMIT : ERR_INTERNAL, "xmlsec cannot be set up: %s",
+                      reported);
         goto out;
     }
-    ctx->flags = XMLSEC_DSIG_FLAGS_STORE_SIGNEDINFO_REFERENCES | XMLSEC_DSIG_FLAGS_STORE_SIGNATURE |
-                 XMLSEC_DSIG_FLAGS_IGNORE_MANIFESTS | XMLSEC_DSIG_FLAGS_USE_VISA3D_HACK;
+    ctx->flags = XMLSEC_DSIG_FLAGS_IGNORE_MANIFESTS | XMLSEC_DSIG_FLAGS_USE_VISA3D_HACK;
     reported[0] = '\0';
     rc = xmlSecDSigCtxVerify(ctx, signature);
     if (xmlSecPtrListGetSize(&ctx->signedInfoReferences) == 1)
         reference = xmlSecPtrListGetItem(&ctx->signedInfoReferences, 0);
-    if (reference && reference->status == xmlSecDSigStatusInvalid)
+    if (xml_memory_exhausted()) /* whatever it says then */
+        (void)err_set(e, ERR_XML_LIMIT, "the document takes too much memory for its size");
+    else if (reference && reference->status == xmlSecDSigStatusInvalid)
         (void)err_set(e, ERR_SIGNATURE, "the signed content was changed after signing (digest mismatch)");
     else if (!reference || reference->status != xmlSecDSigStatusSucceeded)
         (void)err_set(e, ERR_SIGNATURE, "the signature cannot be processed: %s", reported);
@@ -405,7 +388,7 @@ int dsig_verify(xmlNode *signature, xmlNode *parent, enum saml_element what, con
         return -1;
     /* this one ID exists for libxml2, and only as long as it is needed: the Reference cannot lead elsewhere */
     if (!xmlAddID(NULL, signature->doc, (const xmlChar *)id_value.p, id))
-        return err_set(e, ERR_XML_ID, "the ID is already taken");
+        return err_set(e, xml_memory_exhausted() ? ERR_XML_LIMIT : ERR_XML_ID, "the ID is already taken");
     if (xmlGetID(signature->doc, (const xmlChar *)id_value.p) != id)
         result = err_set(e, ERR_XML_ID, "the ID does not lead to the element it stands on");
     else

@@ -247,7 +247,8 @@ static int verify_query(const struct redirect_query *q, const struct saml_trust 
         const struct saml_key *key = &trust->keys[i];
 
         if (key_fits(key, method, allow) == KEY_FIT_OK && key_verifies(key, method, q->signature, q->octets)) {
-            *ret = (struct saml_signer){.key = key, .method = method->name, .digest = method->md};
+            /* what the name says after its dash is the digest */
+            *ret = (struct saml_signer){.key = key, .method = method->name, .digest = strchr(method->name, '-') + 1};
             ERR_clear_error();
             return 0;
         }

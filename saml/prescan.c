@@ -63,11 +63,9 @@ static int too_many(struct scan *s, const char *what, size_t max)
     return err_at(s->e, "octet %zu", (size_t)(s->p - s->start));
 }
 
-static bool starts(const struct scan *s, const char *literal)
+static inline bool starts(const struct scan *s, const char *literal)
 {
-    size_t n = strlen(literal);
-
-    return (size_t)(s->end - s->p) >= n && memcmp(s->p, literal, n) == 0;
+    return slice_starts(slice_make(s->p, (size_t)(s->end - s->p)), slice_of(literal));
 }
 
 static bool skip_space(struct scan *s)
@@ -81,17 +79,6 @@ static bool skip_space(struct scan *s)
 
 /* --- octets ------------------------------------------------------------------------------------------------------ */
 
-#define EACH_BYTE(b) (0x0101010101010101ULL * (b))
-
-/* Eight octets at once: all of them 0x20 to 0x7f. */
-static bool all_plain(const char *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof v);
-    return ((v | (v - EACH_BYTE(0x20))) & EACH_BYTE(0x80)) == 0;
-}
-
 /* XML 1.0 production [2] Char beyond what str_is_utf8() refuses: no control characters, no U+FFFE, U+FFFF. */
 static int check_octets(struct scan *s, bool ascii_only)
 {
@@ -101,7 +88,7 @@ static int check_octets(struct scan *s, bool ascii_only)
     while (s->p < s->end) {
         unsigned char c = (unsigned char)*s->p;
 
-        if (s->end - s->p >= 8 && all_plain(s->p)) {
+        if (s->end - s->p >= 8 && ascii_is_plain8(s->p)) {
             s->p += 8;
             continue;
         }
@@ -279,38 +266,39 @@ static int scan_bang(struct scan *s)
     return 0;
 }
 
-static bool is_name_octet(char c)
-{
-    switch (c) {
-    case ' ':
-    case '\t':
-    case '\n':
-    case '\r':
-    case '=':
-    case '/':
-    case '<':
-    case '>':
-    case '"':
-    case '\'':
-    case '&': return false;
-    default: return true;
-    }
-}
+/* What cannot be part of a name here: the octets that markup is made of. */
+static const bool ends_name[256] = {
+    [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true, ['='] = true, ['/'] = true,
+    ['<'] = true, ['>'] = true,  ['"'] = true,  ['\''] = true, ['&'] = true};
 
 static struct slice scan_name(struct scan *s)
 {
     const char *from = s->p;
 
-    while (s->p < s->end && is_name_octet(*s->p))
+    while (s->p < s->end && !ends_name[(unsigned char)*s->p])
         s->p++;
     return slice_make(from, (size_t)(s->p - from));
+}
+
+/* Moves to `end`; every reference before it is checked. */
+static int scan_references(struct scan *s, const char *end)
+{
+    const char *at;
+
+    while ((at = memchr(s->p, '&', (size_t)(end - s->p))) != NULL) {
+        s->p = at;
+        if (scan_reference(s) != 0)
+            return -1;
+    }
+    s->p = end;
+    return 0;
 }
 
 /* NAME S? '=' S? quoted. References are checked, '<' is refused. */
 static int scan_attribute(struct scan *s, size_t *nnamespaces)
 {
     struct slice name = scan_name(s);
-    char quote;
+    const char *close, *less;
 
     if (name.n == 0)
         return refuse(s, ERR_XML_SYNTAX, "malformed tag");
@@ -320,17 +308,17 @@ static int scan_attribute(struct scan *s, size_t *nnamespaces)
     (void)skip_space(s);
     if (s->p == s->end || (*s->p != '"' && *s->p != '\''))
         return refuse(s, ERR_XML_SYNTAX, "attribute value without quotes");
-    quote = *s->p++;
-    while (s->p < s->end && *s->p != quote) {
-        if (*s->p == '<')
-            return refuse(s, ERR_XML_SYNTAX, "'<' in an attribute value");
-        if (*s->p != '&')
-            s->p++;
-        else if (scan_reference(s) != 0)
-            return -1;
-    }
-    if (s->p == s->end)
+    close = memchr(s->p + 1, *s->p, (size_t)(s->end - s->p - 1));
+    if (!close)
         return refuse(s, ERR_XML_SYNTAX, "attribute value without end");
+    s->p++;
+    less = memchr(s->p, '<', (size_t)(close - s->p));
+    if (less) {
+        s->p = less;
+        return refuse(s, ERR_XML_SYNTAX, "'<' in an attribute value");
+    }
+    if (scan_references(s, close) != 0)
+        return -1;
     s->p++;
     if (slice_is(name, "xmlns") || slice_starts(name, SLICE("xmlns:"))) {
         if (++*nnamespaces > s->max->namespaces)
@@ -411,19 +399,16 @@ static int scan_end_tag(struct scan *s)
 
 static int scan_text(struct scan *s)
 {
-    const char *from = s->p;
+    const char *from = s->p, *less;
 
     if (s->depth == 0) {
         if (!skip_space(s))
             return refuse(s, ERR_XML_SYNTAX, s->root_seen ? "text after the root element" : "text before the root");
         return 0;
     }
-    while (s->p < s->end && *s->p != '<') {
-        if (*s->p != '&')
-            s->p++;
-        else if (scan_reference(s) != 0)
-            return -1;
-    }
+    less = memchr(from, '<', (size_t)(s->end - from));
+    if (scan_references(s, less ? less : s->end) != 0)
+        return -1;
     if ((size_t)(s->p - from) > s->max->text_bytes)
         return too_many(s, "octets in one run of text", s->max->text_bytes);
     return 0;

@@ -59,6 +59,10 @@ static int check_chars(struct tokenizer *t, struct err *e)
     for (size_t i = 0; i < in.n; i++) {
         unsigned char c = (unsigned char)in.p[i];
 
+        if (in.n - i >= 8 && ascii_is_plain8(in.p + i)) {
+            i += 7;
+            continue;
+        }
         if ((c < 0x20 && !xmlchar_space((char)c)) ||
             (c == 0xef && (unsigned char)in.p[i + 1] == 0xbf && (unsigned char)in.p[i + 2] >= 0xbe)) {
             t->at = i;
@@ -72,13 +76,13 @@ static int check_chars(struct tokenizer *t, struct err *e)
  * Scanning
  */
 
-static bool looking_at(const struct tokenizer *t, struct slice text)
+static inline bool looking_at(const struct tokenizer *t, struct slice text)
 {
     return slice_starts(slice_make(t->in.p + t->at, t->in.n - t->at), text);
 }
 
 /* Moves past `text` if it comes next. */
-static bool accept(struct tokenizer *t, struct slice text)
+static inline bool accept(struct tokenizer *t, struct slice text)
 {
     if (!looking_at(t, text))
         return false;
@@ -96,10 +100,11 @@ static bool skip_space(struct tokenizer *t)
 }
 
 /* Takes everything before `end` and moves past `end`. False if it never comes. */
-static bool take_until(struct tokenizer *t, struct slice end, struct slice *ret)
+static inline bool take_until(struct tokenizer *t, struct slice end, struct slice *ret)
 {
     const char *from = t->in.p + t->at;
-    const char *hit = memmem(from, t->in.n - t->at, end.p, end.n);
+    size_t n = t->in.n - t->at;
+    const char *hit = end.n == 1 ? memchr(from, end.p[0], n) : memmem(from, n, end.p, end.n);
 
     if (!hit)
         return false;
@@ -122,7 +127,11 @@ static int scan_qname(struct tokenizer *t, struct slice *ret_qname, struct slice
         while (t->at > part && t->at < t->in.n && xmlchar_ascii_name(t->in.p[t->at]))
             t->at++;
         next = t->at;
-        c = next < t->in.n ? xmlchar_next(t->in, &next) : 0;
+        c = next < t->in.n ? (unsigned char)t->in.p[next++] : 0;
+        if (c >= 0x80) {
+            next = t->at;
+            c = xmlchar_next(t->in, &next);
+        }
 
         if (c == ':' && part == from && t->at > from) {
             *ret_prefix = slice_make(t->in.p + from, t->at - from);
@@ -146,9 +155,26 @@ static int scan_qname(struct tokenizer *t, struct slice *ret_qname, struct slice
 enum text_kind { TEXT_CONTENT, TEXT_ATTR, TEXT_CDATA };
 
 /* Whether octet `c` means something other than itself. */
-static bool needs_decoding(enum text_kind kind, char c)
+static inline bool needs_decoding(enum text_kind kind, char c)
 {
     return c == '\r' || (kind != TEXT_CDATA && c == '&') || (kind == TEXT_ATTR && (c == '\t' || c == '\n'));
+}
+
+/* How many octets from the front mean themselves. */
+static size_t plain_octets(enum text_kind kind, struct slice raw)
+{
+    const char *amp = kind != TEXT_CDATA && raw.n ? memchr(raw.p, '&', raw.n) : NULL;
+    size_t n = amp ? (size_t)(amp - raw.p) : raw.n, i = 0;
+
+    while (i < n) {
+        if (n - i >= 8 && ascii_is_plain8(raw.p + i))
+            i += 8;
+        else if (needs_decoding(kind, raw.p[i]))
+            return i;
+        else
+            i++;
+    }
+    return n;
 }
 
 /*
@@ -157,19 +183,18 @@ static bool needs_decoding(enum text_kind kind, char c)
  */
 static int decode(struct tokenizer *t, struct slice raw, enum text_kind kind, struct slice *ret, struct err *e)
 {
-    size_t i = 0, n = 0;
+    size_t n = plain_octets(kind, raw);
     char *dst;
 
-    while (i < raw.n && !needs_decoding(kind, raw.p[i]))
-        i++;
-    if (i == raw.n) {
+    if (n == raw.n) {
         *ret = raw;
         return 0;
     }
     dst = arena_alloc(t->a, raw.n);
     if (!dst)
         return err_set(e, ERR_MEMORY, "no memory for text of %zu bytes", raw.n);
-    for (i = 0; i < raw.n; i++) {
+    memcpy(dst, raw.p, n);
+    for (size_t i = n; i < raw.n; i++) {
         char c = raw.p[i];
 
         if (!needs_decoding(kind, c)) {
@@ -396,7 +421,7 @@ static int text(struct tokenizer *t, struct token *ret, struct err *e)
     if (end < 0)
         return bad(t, e, "an element does not end");
     raw.n = (size_t)end;
-    if (memmem(raw.p, raw.n, "]]>", 3))
+    if (memchr(raw.p, ']', raw.n) && memmem(raw.p, raw.n, "]]>", 3))
         return bad(t, e, "\"]]>\" in text");
     *ret = (struct token){.kind = TOKEN_TEXT};
     if (decode(t, raw, TEXT_CONTENT, &ret->text, e) != 0)

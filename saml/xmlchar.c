@@ -1,6 +1,13 @@
 /* xmlchar.c - see xmlchar.h. */
 #include "saml/xmlchar.h"
 
+#define TEN(c)                                                                                                       \
+    [c] = 1, [c + 1] = 1, [c + 2] = 1, [c + 3] = 1, [c + 4] = 1, [c + 5] = 1, [c + 6] = 1, [c + 7] = 1, [c + 8] = 1, \
+    [c + 9] = 1
+#define SIX(c) [c] = 1, [c + 1] = 1, [c + 2] = 1, [c + 3] = 1, [c + 4] = 1, [c + 5] = 1
+const bool xmlchar_ascii_names[256] = {TEN('0'), TEN('A'), TEN('K'),  SIX('U'),  TEN('a'),
+                                       TEN('k'), SIX('u'), ['_'] = 1, ['-'] = 1, ['.'] = 1};
+
 uint32_t xmlchar_next(struct slice s, size_t *at)
 {
     unsigned char lead = (unsigned char)s.p[*at];

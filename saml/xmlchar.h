@@ -21,9 +21,10 @@ bool xmlchar_valid(uint32_t c);
 bool xmlchar_name_start(uint32_t c);
 bool xmlchar_name(uint32_t c);
 /* The same for one octet of ASCII: nearly every name consists of these alone. */
+extern const bool xmlchar_ascii_names[256];
 static inline bool xmlchar_ascii_name(char c)
 {
-    return ascii_is_alnum(c) || c == '_' || c == '-' || c == '.';
+    return xmlchar_ascii_names[(unsigned char)c];
 }
 
 /* The character meant by what stands between '&' and ';': one of the five entities, or the number of a valid Char.

@@ -1,0 +1,48 @@
+/*
+ * xml_memory.h - the memory of libxml2 and xmlsec while one document is looked at.
+ *
+ * Private to saml/. Between begin and end, what the two libraries allocate in this thread comes from one mapping that
+ * is used up from the front and given back as a whole: an eighth of a verification was malloc() and free(). It has a
+ * bound in proportion to the document, so that no document, however it is made, costs more memory than that: past it
+ * an allocation fails like one for which there is no memory. Outside of begin and end, and in other threads, they get
+ * malloc()'s memory as ever.
+ *
+ * That is safe because nothing outlives its document: what libxml2 makes once is made in dom_init(), its last error is
+ * forgotten at the end, and the objects that are left at the end are counted: there are none. Should there be any, the
+ * mapping stays as it is for ever and this thread goes back to malloc().
+ *
+ * With sanitizers every object is malloc()'s own, so that they see each of them; the bound holds all the same.
+ */
+#ifndef USHER_SAML_XML_MEMORY_H
+#define USHER_SAML_XML_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* Before libxml2 has allocated anything, once per process. ERR_INTERNAL. */
+int xml_memory_init(struct err *e);
+
+/*
+ * Of one document, in this thread; dom_parse() and dom_free() call them. They nest: a document that was inside another
+ * (decrypted) adds its own bound, and the memory goes back with the outermost end. ERR_MEMORY.
+ */
+int xml_memory_begin(size_t document_bytes, struct err *e);
+void xml_memory_end(void);
+
+/* True from when the bound was met until the outermost end. */
+bool xml_memory_exhausted(void);
+
+/* The bound: `times` the document and `extra` octets. For tests, while no document is open. */
+#define XML_MEMORY_TIMES 28
+#define XML_MEMORY_EXTRA (256 * 1024)
+void xml_memory_set_bound(size_t times, size_t extra);
+
+struct xml_memory_stats {
+    size_t peak; /* octets of the mapping that were in use at once, most of all documents of this thread so far */
+    size_t left; /* documents of this thread after which something was left, see above */
+};
+void xml_memory_stats(struct xml_memory_stats *ret);
+
+#endif
