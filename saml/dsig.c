@@ -15,6 +15,7 @@
 #include "saml/algorithm.h"
 #include "saml/compat_xml.h"
 #include "saml/dsig_transform.h"
+#include "saml/metadata.h"
 #include "saml/xml_memory.h"
 
 /* What the form check has found. */
@@ -279,14 +280,15 @@ static enum outcome take_signed(xmlSecDSigCtx *ctx, xmlSecDSigReferenceCtx *refe
 {
     struct slice info = canonical(&ctx->transformCtx);
     struct slice element = canonical(&reference->transformCtx);
+    size_t max = ret->what == SAML_METADATA ? SAML_METADATA_MAX : SAML_XML_MAX;
 
     /* canonicalization that failed and went unnoticed leaves nothing behind */
     if (!info.p || info.n == 0 || !element.p || element.n == 0) {
         (void)err_set(e, ERR_SIGNATURE, "the canonical form is empty");
         return OUTCOME_ERROR;
     }
-    if (element.n > SAML_XML_MAX || info.n > SAML_XML_MAX) {
-        (void)err_set(e, ERR_XML_LIMIT, "the canonical form has more than %d octets", SAML_XML_MAX);
+    if (element.n > max || info.n > SAML_XML_MAX) {
+        (void)err_set(e, ERR_XML_LIMIT, "the canonical form has more than %zu octets", max);
         return OUTCOME_ERROR;
     }
     ret->signed_info = arena_slice(a, info);
