@@ -5,18 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libxml/c14n.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
-#include <libxml/valid.h>
+#include <openssl/bn.h>
+#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <xmlsec/base64.h>
-#include <xmlsec/keys.h>
-#include <xmlsec/openssl/evp.h>
-#include <xmlsec/transforms.h>
-#include <xmlsec/xmldsig.h>
-#include <xmlsec/xmlsec.h>
 
 #include "base/encode.h"
 #include "base/secret.h"
@@ -25,6 +21,7 @@
 #define DSIG_MORE "http://www.w3.org/2001/04/xmldsig-more#"
 #define EXC_C14N "http://www.w3.org/2001/10/xml-exc-c14n#"
 #define PEM_FILE_MAX (64 * 1024)
+#define SIGNED_MAX (16 * 1024 * 1024)
 
 struct mint_key {
     EVP_PKEY *pkey;
@@ -34,15 +31,15 @@ struct mint_key {
 static const struct algorithm {
     const char *name;
     int key_type;
-    const char *signature, *digest;
+    const char *signature, *digest, *md; /* two URIs, and OpenSSL's name */
 } algorithms[] = {
-    {"rsa-sha256", EVP_PKEY_RSA, DSIG_MORE "rsa-sha256", "http://www.w3.org/2001/04/xmlenc#sha256"},
-    {"rsa-sha384", EVP_PKEY_RSA, DSIG_MORE "rsa-sha384", DSIG_MORE "sha384"},
-    {"rsa-sha512", EVP_PKEY_RSA, DSIG_MORE "rsa-sha512", "http://www.w3.org/2001/04/xmlenc#sha512"},
-    {"rsa-sha1", EVP_PKEY_RSA, DSIG_NS "rsa-sha1", DSIG_NS "sha1"},
-    {"ecdsa-sha256", EVP_PKEY_EC, DSIG_MORE "ecdsa-sha256", "http://www.w3.org/2001/04/xmlenc#sha256"},
-    {"ecdsa-sha384", EVP_PKEY_EC, DSIG_MORE "ecdsa-sha384", DSIG_MORE "sha384"},
-    {"ecdsa-sha512", EVP_PKEY_EC, DSIG_MORE "ecdsa-sha512", "http://www.w3.org/2001/04/xmlenc#sha512"},
+    {"rsa-sha256", EVP_PKEY_RSA, DSIG_MORE "rsa-sha256", "http://www.w3.org/2001/04/xmlenc#sha256", "SHA256"},
+    {"rsa-sha384", EVP_PKEY_RSA, DSIG_MORE "rsa-sha384", DSIG_MORE "sha384", "SHA384"},
+    {"rsa-sha512", EVP_PKEY_RSA, DSIG_MORE "rsa-sha512", "http://www.w3.org/2001/04/xmlenc#sha512", "SHA512"},
+    {"rsa-sha1", EVP_PKEY_RSA, DSIG_NS "rsa-sha1", DSIG_NS "sha1", "SHA1"},
+    {"ecdsa-sha256", EVP_PKEY_EC, DSIG_MORE "ecdsa-sha256", "http://www.w3.org/2001/04/xmlenc#sha256", "SHA256"},
+    {"ecdsa-sha384", EVP_PKEY_EC, DSIG_MORE "ecdsa-sha384", DSIG_MORE "sha384", "SHA384"},
+    {"ecdsa-sha512", EVP_PKEY_EC, DSIG_MORE "ecdsa-sha512", "http://www.w3.org/2001/04/xmlenc#sha512", "SHA512"},
 };
 #define NALGORITHMS (sizeof algorithms / sizeof *algorithms)
 
@@ -57,8 +54,8 @@ static const struct algorithm *find_algorithm(const char *name)
 
 const char *const *mint_algorithms(void)
 {
-    static const char *const names[NALGORITHMS + 1] = {"rsa-sha256",   "rsa-sha384",   "rsa-sha512",  "rsa-sha1",
-                                                       "ecdsa-sha256", "ecdsa-sha384", "ecdsa-sha512"};
+    static const char *const names[NALGORITHMS + 1] = {"rsa-sha256",   "rsa-sha384",   "rsa-sha512",   "rsa-sha1",
+                                                       "ecdsa-sha256", "ecdsa-sha384", "ecdsa-sha512", "SHA256"};
 
     return names;
 }
@@ -209,57 +206,120 @@ static xmlNode *child(xmlNode *parent, const char *name)
     return NULL;
 }
 
-/* xmlsec finds "#ID" only for attributes that libxml2 knows as IDs. */
-static bool register_id(xmlDoc *doc, xmlNode *element)
+/* The one that the template names. */
+static const struct algorithm *algorithm_of(xmlNode *info)
 {
-    xmlAttr *id = xmlHasProp(element, (const xmlChar *)"ID");
-    xmlChar *value = id ? xmlNodeListGetString(doc, id->children, 1) : NULL;
-    bool ok = value && xmlAddID(NULL, doc, value, id) != NULL;
+    xmlNode *method = child(info, "SignatureMethod");
+    xmlChar *uri = method ? xmlGetNoNsProp(method, (const xmlChar *)"Algorithm") : NULL;
+    const struct algorithm *found = NULL;
 
-    xmlFree(value);
+    for (size_t i = 0; uri && i < NALGORITHMS; i++) {
+        if (strcmp((const char *)uri, algorithms[i].signature) == 0)
+            found = &algorithms[i];
+    }
+    xmlFree(uri);
+    return found;
+}
+
+static int is_below(void *top, xmlNode *node, xmlNode *parent)
+{
+    const xmlNode *n = node && node->type == XML_ELEMENT_NODE ? node : parent;
+
+    while (n && n != top)
+        n = n->parent;
+    return n == top;
+}
+
+/* The element and all below it, exclusively canonicalized. */
+static bool canonical(xmlNode *element, struct buf *out)
+{
+    xmlOutputBuffer *text = xmlAllocOutputBuffer(NULL);
+    bool ok = text && xmlC14NExecute(element->doc, is_below, element, XML_C14N_EXCLUSIVE_1_0, NULL, 0, text) >= 0;
+
+    if (ok)
+        buf_add(out, xmlOutputBufferGetContent(text), xmlOutputBufferGetSize(text));
+    if (text)
+        (void)xmlOutputBufferClose(text);
+    return ok && !buf_failed(out);
+}
+
+static bool set_base64(xmlNode *node, const void *data, size_t n)
+{
+    struct buf text;
+    bool ok;
+
+    buf_init(&text, PEM_FILE_MAX);
+    base64_encode(&text, data, n);
+    ok = node && !buf_failed(&text);
+    if (ok)
+        xmlNodeSetContent(node, (const xmlChar *)buf_cstr(&text));
+    buf_free(&text);
     return ok;
 }
 
-/* xmlsec's key takes a reference of its own. */
-static xmlSecKey *xmlsec_key(const struct mint_key *k)
+/* XML-DSig writes ECDSA signatures as r||s, each as wide as the curve. */
+static bool raw_ecdsa(const EVP_PKEY *pkey, struct buf *signature)
 {
-    xmlSecKey *key = xmlSecKeyCreate();
-    xmlSecKeyData *data;
+    const unsigned char *p = (const unsigned char *)signature->data;
+    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &p, (long)signature->len);
+    int half = (EVP_PKEY_get_bits(pkey) + 7) / 8;
+    unsigned char raw[2 * 66]; /* P-521 */
+    bool ok = sig && half <= 66 && BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, half) == half &&
+              BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + half, half) == half;
 
-    if (!key || !EVP_PKEY_up_ref(k->pkey)) {
-        xmlSecKeyDestroy(key);
-        return NULL;
-    }
-    data = xmlSecOpenSSLEvpKeyAdopt(k->pkey);
-    if (!data) {
-        EVP_PKEY_free(k->pkey);
-        xmlSecKeyDestroy(key);
-        return NULL;
-    }
-    if (xmlSecKeySetValue(key, data) < 0) {
-        xmlSecKeyDataDestroy(data);
-        xmlSecKeyDestroy(key);
-        return NULL;
-    }
-    return key;
+    ECDSA_SIG_free(sig);
+    buf_reset(signature);
+    if (ok)
+        buf_add(signature, raw, (size_t)(2 * half));
+    return ok && !buf_failed(signature);
 }
 
-static bool sign_element(xmlDoc *doc, xmlNode *element, const struct mint_key *k)
+static bool sign_octets(const struct algorithm *a, EVP_PKEY *pkey, struct slice data, struct buf *ret)
 {
-    xmlNode *signature = child(element, "Signature");
-    xmlSecDSigCtx *ctx;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    size_t n = (size_t)EVP_PKEY_get_size(pkey);
+    char *to = buf_room(ret, n);
+    bool ok = ctx && to && EVP_DigestSignInit_ex(ctx, NULL, a->md, NULL, NULL, pkey, NULL) == 1 &&
+              EVP_DigestSign(ctx, (unsigned char *)to, &n, (const unsigned char *)data.p, data.n) == 1;
+
+    EVP_MD_CTX_free(ctx);
+    ret->len = ok ? n : 0;
+    return ok && (a->key_type != EVP_PKEY_EC || raw_ecdsa(pkey, ret));
+}
+
+/*
+ * Fills in the template: DigestValue over the element without its Signature, SignatureValue over SignedInfo. With
+ * libxml2 and OpenSSL alone: what signs is not what verifies, which is xmlsec, and in this process cannot sign.
+ */
+static bool sign_element(xmlNode *element, const struct mint_key *k)
+{
+    xmlNode *signature = child(element, "Signature"), *info = child(signature, "SignedInfo");
+    xmlNode *after = signature ? signature->next : NULL, *reference = child(info, "Reference");
+    const struct algorithm *a;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    struct buf octets, value;
+    size_t n = 0;
     bool ok = false;
 
     if (!signature)
         return true; /* nothing to do */
-    ctx = xmlSecDSigCtxCreate(NULL);
-    if (!ctx)
-        return false;
-    ctx->enabledReferenceUris = xmlSecTransformUriTypeSameDocument;
-    ctx->signKey = xmlsec_key(k); /* owned by ctx */
-    if (ctx->signKey && register_id(doc, element))
-        ok = xmlSecDSigCtxSign(ctx, signature) == 0 && ctx->status == xmlSecDSigStatusSucceeded;
-    xmlSecDSigCtxDestroy(ctx);
+    buf_init(&octets, SIGNED_MAX);
+    buf_init(&value, PEM_FILE_MAX);
+    a = algorithm_of(info);
+    if (!a || !reference)
+        goto out;
+    xmlUnlinkNode(signature);
+    ok = canonical(element, &octets);
+    if (!(after ? xmlAddPrevSibling(after, signature) : xmlAddChild(element, signature)))
+        ok = false;
+    ok = ok && EVP_Q_digest(NULL, a->md, NULL, octets.data, octets.len, digest, &n) == 1 &&
+         set_base64(child(reference, "DigestValue"), digest, n);
+    buf_reset(&octets);
+    ok = ok && canonical(info, &octets) && sign_octets(a, k->pkey, buf_slice(&octets), &value) &&
+         set_base64(child(signature, "SignatureValue"), value.data, value.len);
+out:
+    buf_free(&octets);
+    buf_free(&value);
     return ok;
 }
 
@@ -268,16 +328,14 @@ int mint_sign(struct slice xml, const struct mint_key *k, struct buf *out, struc
     xmlDoc *doc = xmlReadMemory(xml.p, (int)xml.n, "response.xml", "UTF-8", XML_PARSE_NONET | XML_PARSE_NOERROR);
     xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
     xmlBuffer *text = xmlBufferCreate();
-    int columns = xmlSecBase64GetDefaultLineSize();
     int r = -1;
 
     if (!root || !text) {
         (void)err_set(e, ERR_INTERNAL, "the Response is not well-formed XML: text that is not UTF-8?");
         goto out;
     }
-    xmlSecBase64SetDefaultLineSize(0); /* Entra does not break lines */
-    if (!sign_element(doc, child(root, "Assertion"), k) || !sign_element(doc, root, k)) {
-        (void)err_set(e, ERR_INTERNAL, "xmlsec did not sign the Response");
+    if (!sign_element(child(root, "Assertion"), k) || !sign_element(root, k)) {
+        (void)err_set(e, ERR_INTERNAL, "the Response could not be signed");
         goto out;
     }
     if (xmlNodeDump(text, doc, root, 0, 0) < 0) {
@@ -287,7 +345,6 @@ int mint_sign(struct slice xml, const struct mint_key *k, struct buf *out, struc
     buf_add(out, xmlBufferContent(text), (size_t)xmlBufferLength(text));
     r = 0;
 out:
-    xmlSecBase64SetDefaultLineSize(columns);
     xmlBufferFree(text);
     xmlFreeDoc(doc);
     return r;

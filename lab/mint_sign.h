@@ -1,5 +1,5 @@
 /*
- * mint_sign.h - the signing half of mint.c: keys, algorithms, Signature templates, xmlsec. Not for others.
+ * mint_sign.h - the signing half of mint.c: keys, algorithms, Signature templates. Not for others.
  */
 #ifndef USHER_LAB_MINT_SIGN_H
 #define USHER_LAB_MINT_SIGN_H

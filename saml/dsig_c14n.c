@@ -55,6 +55,7 @@ static int is_visible(void *data, xmlNode *node, xmlNode *parent)
     case XML_NAMESPACE_DECL: /* no node at all, but a struct xmlNs */
     case XML_ATTRIBUTE_NODE:
     case XML_TEXT_NODE:
+    case XML_PI_NODE: /* in metadata */
     case XML_CDATA_SECTION_NODE: return parent && element_is_in(p, parent);
     default: return 0;
     }
