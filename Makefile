@@ -111,6 +111,10 @@ $(B)/usher: $(B)/obj/cli/main.o $(call archives,cli)
 $(B)/obj/cli/usher_worker.o: FOLDER_CFLAGS += $(call cflags_for,saml) $(call cflags_for,worker)
 $(B)/usher-worker: $(B)/obj/cli/usher_worker.o $(call archives,saml)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call archives,saml) $(call libs_for,saml) $(shell pkg-config --libs $(PKGS_worker) 2>/dev/null)
+# the worker as somebody who took it over would have it (tests/worker/bad_worker.c)
+$(B)/bad-worker: tests/worker/bad_worker.c cli/usher_worker.c $(call archives,saml) Makefile
+	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) $(call cflags_for,saml) $(call cflags_for,worker) $(LDFLAGS) -o $@ $< $(call archives,saml) \
+	  $(call libs_for,saml) $(shell pkg-config --libs $(PKGS_worker) 2>/dev/null)
 $(B)/obj/cli/usher_fetch.o: FOLDER_CFLAGS += $(call cflags_for,fetch)
 $(B)/usher-fetch: $(B)/obj/cli/usher_fetch.o $(call archives,base)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call archives,base) $(call libs_for,base) $(shell pkg-config --libs $(PKGS_fetch) 2>/dev/null)
@@ -129,6 +133,8 @@ $(UNIT): $(B)/unit/%: tests/unit/%.c $$(call archives,$$(call unit_folder,$$*)) 
 	$(if $(V),,@echo "  UNIT $*")
 	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) -Wno-missing-prototypes $(EXTRA_CFLAGS) $(shell pkg-config --cflags $(PKGS_ALL) cmocka 2>/dev/null) $(LLHTTP_CFLAGS) \
 	  $(LDFLAGS) -o $@ $< $(call archives,$(call unit_folder,$*)) $(call libs_for,$(call unit_folder,$*)) -lcmocka
+# it starts workers, good ones and bad ones
+$(B)/unit/router/worker: | $(B)/usher-worker $(B)/bad-worker
 
 .PHONY: unit check-fast
 unit: $(UNIT)
@@ -209,7 +215,7 @@ $(B)/static/%.t: tests/static/%.t
 E2E_LINKS := $(patsubst tests/e2e/%,$(B)/e2e/%,$(E2E))
 STATIC_LINKS := $(patsubst tests/static/%,$(B)/static/%,$(STATIC))
 # everything of one variant, built
-check-build: all unit replay $(E2E_LINKS) $(STATIC_LINKS) $(B)/gendocs
+check-build: all $(B)/bad-worker unit replay $(E2E_LINKS) $(STATIC_LINKS) $(B)/gendocs
 A := $(BUILD)/asan
 CHECK_RUN = $(STATIC_LINKS) $(UNIT) $(patsubst $(B)/%,$(A)/%,$(UNIT)) $(E2E_LINKS) $(patsubst $(B)/%,$(A)/%,$(E2E_LINKS))
 # parallel tests share two cores; prove's own summary is the last line

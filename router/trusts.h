@@ -12,7 +12,8 @@
 
 struct trusts;
 
-/* Takes the trusts over (they are freed with the table). NULL if memory is out; then they are still the caller's. */
+/* Takes the trusts over (each is cleared and freed with the table, so each comes from malloc). NULL if memory is out;
+ * then they are still the caller's. */
 struct trusts *trusts_new(struct saml_trust *const *v, size_t n);
 /* Trusts that stay the caller's and outlive the table. */
 struct trusts *trusts_borrow(const struct saml_trust *const *v, size_t n);
