@@ -347,6 +347,8 @@ int store_idp_update(struct store *s, const struct idp_update *u, struct err *e)
 /* In order of first_seen. As for the other lists. */
 int store_idp_keys(struct store *s, const char *idp, bool (*each)(void *ctx, const struct idp_key *k), void *ctx,
                    struct err *e);
+/* For metadata that is a file: these keys are announced, others are not. Does not count as a change. */
+int store_idp_seen(struct store *s, const char *idp, const struct idp_key *keys, size_t n, int64_t now, struct err *e);
 struct idp_use {
     const char *idp;
     unsigned char sha256[STORE_KEY_BYTES];

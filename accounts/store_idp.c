@@ -244,13 +244,13 @@ static int take_document(struct sql_conn *c, const struct idp_update *u, struct 
     return sql_run(st, e);
 }
 
-/* The same document once more does not wait anew. */
+/* Documents differ in small things each time they are fetched: what waits, waits since the first of them. */
 static int hold_document(struct sql_conn *c, const struct idp_update *u, struct err *e)
 {
     struct sql_stmt *st =
         sql_stmt(c,
                  "UPDATE idp_metadata SET revision = revision + (pending IS NOT ?2),"
-                 " pending_since = CASE WHEN pending IS ?2 THEN pending_since ELSE ?3 END, pending = ?2,"
+                 " pending_since = coalesce(pending_since, ?3), pending = ?2,"
                  " checked = ?3, next = coalesce(?4, next), failures = 0, error = NULL WHERE idp = ?1",
                  e);
 
@@ -267,17 +267,18 @@ static int hold_document(struct sql_conn *c, const struct idp_update *u, struct 
     return 0;
 }
 
-static int mark_keys(struct sql_conn *c, const struct idp_update *u, struct err *e)
+static int mark_keys(struct sql_conn *c, const char *idp, const struct idp_key *keys, size_t n, int64_t now,
+                     struct err *e)
 {
     struct sql_stmt *st = sql_stmt(c, "UPDATE idp_keys SET removed_at = ?2 WHERE idp = ?1 AND removed_at IS NULL", e);
 
     if (!st)
         return -1;
-    sql_set_text(st, 1, u->idp);
-    sql_set_int(st, 2, u->now);
+    sql_set_text(st, 1, idp);
+    sql_set_int(st, 2, now);
     if (sql_run(st, e) != 0)
         return -1;
-    for (size_t i = 0; i < u->nkeys; i++) {
+    for (size_t i = 0; i < n; i++) {
         st = sql_stmt(c,
                       "INSERT INTO idp_keys (idp, sha256, subject, not_after, first_seen) VALUES (?1, ?2, ?3, ?4, ?5)"
                       " ON CONFLICT (idp, sha256) DO UPDATE SET removed_at = NULL, subject = excluded.subject,"
@@ -285,11 +286,11 @@ static int mark_keys(struct sql_conn *c, const struct idp_update *u, struct err 
                       e);
         if (!st)
             return -1;
-        sql_set_text(st, 1, u->idp);
-        sql_set_blob(st, 2, u->keys[i].sha256, sizeof u->keys[i].sha256);
-        sql_set_text(st, 3, u->keys[i].subject);
-        sql_set_int_or_null(st, 4, u->keys[i].not_after);
-        sql_set_int(st, 5, u->now);
+        sql_set_text(st, 1, idp);
+        sql_set_blob(st, 2, keys[i].sha256, sizeof keys[i].sha256);
+        sql_set_text(st, 3, keys[i].subject);
+        sql_set_int_or_null(st, 4, keys[i].not_after);
+        sql_set_int(st, 5, now);
         if (sql_run(st, e) != 0)
             return -1;
     }
@@ -309,7 +310,8 @@ static int update(struct sql_conn *c, void *arg, struct err *e)
             return -1;
         break;
     case IDP_CURRENT:
-        if (check_revision(c, u, e) != 0 || take_document(c, u, e) != 0 || mark_keys(c, u, e) != 0)
+        if (check_revision(c, u, e) != 0 || take_document(c, u, e) != 0 ||
+            mark_keys(c, u->idp, u->keys, u->nkeys, u->now, e) != 0)
             return -1;
         break;
     case IDP_PENDING:
@@ -332,6 +334,27 @@ int store_idp_update(struct store *s, const struct idp_update *u, struct err *e)
     if (u->outcome != IDP_FAILED && u->document.n == 0)
         return err_set(e, ERR_INTERNAL, "a document without content");
     return store_write(s, update, &copy, e);
+}
+
+struct seen {
+    const char *idp;
+    const struct idp_key *keys;
+    size_t n;
+    int64_t now;
+};
+
+static int seen(struct sql_conn *c, void *arg, struct err *e)
+{
+    const struct seen *q = arg;
+
+    return mark_keys(c, q->idp, q->keys, q->n, q->now, e);
+}
+
+int store_idp_seen(struct store *s, const char *idp, const struct idp_key *keys, size_t n, int64_t now, struct err *e)
+{
+    struct seen q = {idp, keys, n, now};
+
+    return store_write(s, seen, &q, e);
 }
 
 /* --- use and distrust -------------------------------------------------------------------------------------------- */

@@ -230,6 +230,7 @@ static void uses(void **state)
     struct store *s = fixture_store(*state);
     struct idp_use v[2] = {{.idp = "entra", .first = NOW + 5, .last = NOW + 9}, {.idp = "file", .first = 3, .last = 4}};
     struct err e = ERR_INIT;
+    const struct idp_key y = key_named('y');
     struct found f;
     int64_t before;
 
@@ -248,6 +249,11 @@ static void uses(void **state)
     assert_int_equal(named(&f, 'b')->first_used, 0);
     f = keys_of(s, "file");
     assert_int_equal(named(&f, 'z')->first_seen, 3);
+    assert_ok(store_idp_seen(s, "file", &y, 1, NOW, &e), &e);
+    f = keys_of(s, "file");
+    assert_int_equal(named(&f, 'y')->first_seen, NOW);
+    assert_int_equal(named(&f, 'z')->removed_at, NOW);
+    assert_int_equal(changes(s), before);
     store_close(s);
 }
 
