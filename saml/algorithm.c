@@ -43,6 +43,13 @@ static int not_allowed(struct slice uri, const char *what, const char *expected,
     return err_mismatch(e, ERR_ALGORITHM, found, expected, "%s algorithm is not accepted", what);
 }
 
+/* RFC 9231 2.3.9, 2.3.10 */
+static bool is_rsa_pss(struct slice uri)
+{
+    return slice_starts(uri, SLICE("http://www.w3.org/2007/05/xmldsig-more#")) &&
+           (slice_ends(uri, SLICE("-rsa-MGF1")) || slice_ends(uri, SLICE("#rsa-pss")));
+}
+
 int signature_algorithm_find(struct slice uri, unsigned allow, const struct signature_algorithm **ret, struct err *e)
 {
     for (size_t i = 0; i < signature_algorithms_n; i++) {
@@ -52,6 +59,13 @@ int signature_algorithm_find(struct slice uri, unsigned allow, const struct sign
             return not_allowed(uri, "signature", "SHA-256 or better (or the exception sha1)", e);
         *ret = &signature_algorithms[i];
         return 0;
+    }
+    if (is_rsa_pss(uri)) {
+        char found[160];
+
+        str_cut(found, sizeof found, uri);
+        return err_mismatch(e, ERR_ALGORITHM, found, "rsa-sha256 (PKCS #1 v1.5), to be set at the identity provider",
+                            "RSA-PSS is not supported: the XML Security Library in use does not have it");
     }
     return not_allowed(uri, "signature", "rsa or ecdsa with sha256, sha384, sha512", e);
 }

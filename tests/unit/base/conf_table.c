@@ -17,6 +17,7 @@ struct settings {
     int64_t count, offset, life, until;
     struct email owner;
     struct conf_strings groups;
+    struct conf_strings files;
     struct conf_strings domains;
     struct conf_netblocks networks;
     const struct conf_node *rules;
@@ -38,6 +39,7 @@ static const struct conf_option options[] = {
     {"until", CONF_T_TIME, F(until), 0, NULL, NULL, 0, 0, "Until when."},
     {"owner", CONF_T_EMAIL, F(owner), 0, NULL, NULL, 0, 0, "Whose."},
     {"groups", CONF_T_STRINGS, F(groups), 0, NULL, NULL, 0, 0, "Groups."},
+    {"files", CONF_T_PATHS, F(files), 0, NULL, NULL, 0, 0, "Files."},
     {"domains", CONF_T_DOMAINS, F(domains), 0, NULL, NULL, 0, 0, "Domains."},
     {"networks", CONF_T_NETBLOCKS, F(networks), 0, "[127.0.0.1/32, ::1]", NULL, 0, 0, "Networks."},
     {"rules", CONF_T_NODE, F(rules), 0, NULL, NULL, 0, 0, "Rules."},
@@ -132,6 +134,30 @@ static const char full[] = "name: no\n"
                            "domains: [A.de, b.example]\n"
                            "networks: [10.0.0.0/8, \"2001:db8::/32\", 192.0.2.1]\n"
                            "rules:\n  - a: b\n";
+
+static void paths_start_at_the_file(void **state)
+{
+    struct fixture f;
+    char cwd[PATH_MAX], path[PATH_MAX + 16];
+    struct buf out;
+
+    (void)state;
+    must_read(&f, "name: x\nfiles: [certs/a.pem, /b.pem]\n");
+    assert_non_null(getcwd(cwd, sizeof cwd));
+    (void)snprintf(path, sizeof path, "%s/certs/a.pem", cwd);
+    assert_int_equal(f.s.files.n, 2);
+    assert_string_equal(f.s.files.v[0], path);
+    assert_string_equal(f.s.files.v[1], "/b.pem");
+    buf_init(&out, 65536);
+    conf_print_map(&table, &f.s, 0, &out);
+    assert_non_null(strstr(buf_cstr(&out), ", /b.pem]\n"));
+    buf_free(&out);
+    done(&f);
+    must_read(&f, "name: x\nfiles: /b.pem\n");
+    assert_int_equal(f.s.files.n, 1);
+    done(&f);
+    expect_problems("name: x\nfiles: [a, '']\n", "t.yaml:2:12: error: files: an empty path [config-invalid]\n");
+}
 
 static void every_type_is_read(void **state)
 {
@@ -418,15 +444,11 @@ static void docs_are_one_row_per_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_fill_what_is_absent),
-        cmocka_unit_test(every_type_is_read),
-        cmocka_unit_test(all_problems_are_reported_together),
-        cmocka_unit_test(numbers_are_strict),
-        cmocka_unit_test(values_outlive_the_document),
-        cmocka_unit_test(a_section_must_be_a_mapping),
-        cmocka_unit_test(memory_is_bounded),
-        cmocka_unit_test(printed_settings_read_back),
-        cmocka_unit_test(any_text_reads_back),
+        cmocka_unit_test(defaults_fill_what_is_absent), cmocka_unit_test(paths_start_at_the_file),
+        cmocka_unit_test(every_type_is_read),           cmocka_unit_test(all_problems_are_reported_together),
+        cmocka_unit_test(numbers_are_strict),           cmocka_unit_test(values_outlive_the_document),
+        cmocka_unit_test(a_section_must_be_a_mapping),  cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(printed_settings_read_back),   cmocka_unit_test(any_text_reads_back),
         cmocka_unit_test(docs_are_one_row_per_option),
     };
 

@@ -1,6 +1,10 @@
 /* AuthnRequest: what is written, what is read back, and what is refused. */
 #include "saml/request.h"
 
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+
 #include "base/arena.h"
 #include "base/encode.h"
 #include "base/form.h"
@@ -101,6 +105,141 @@ static void redirects(void **state)
     r.sso_url = "https://idp.example.com/sso?tenant=1&";
     redirect_gives(&r, "https://idp.example.com/sso?tenant=1&SAMLRequest=", 4, &f, &a);
     arena_free(&a);
+}
+
+/* What comes after the signed part is no part of SAML; '+' in an address would read as a blank. */
+static void hints_come_last(void **state)
+{
+    struct saml_request r = sample;
+    struct err e = ERR_INIT;
+    struct arena a;
+    struct form f;
+    struct buf url;
+
+    (void)state;
+    arena_init(&a, 1 << 20);
+    buf_init(&url, 8192);
+    r.relay_state = "handle";
+    r.login_hint = "ann+x@contoso.com";
+    r.whr = "contoso.com";
+    redirect_gives(&r, "https://idp.example.com/sso?SAMLRequest=", 4, &f, &a);
+    assert_true(slice_is(f.fields[2].name, "login_hint"));
+    assert_true(slice_is(f.fields[2].value, "ann+x@contoso.com"));
+    assert_true(slice_is(f.fields[3].name, "whr"));
+    assert_true(slice_is(f.fields[3].value, "contoso.com"));
+    assert_ok(saml_request_redirect(&r, &url, &e), &e);
+    assert_true(slice_ends(buf_slice(&url), SLICE("&login_hint=ann%2Bx%40contoso.com&whr=contoso.com")));
+    buf_free(&url);
+    arena_free(&a);
+}
+
+/* Verified as the binding says (3.4.4.1): over the octets as they stand in the URL. */
+static void assert_signature(const char *url, EVP_PKEY *key, const char *first)
+{
+    const char *from = strstr(url, first), *until = strstr(url, "&Signature="), *end;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    struct err e = ERR_INIT;
+    struct arena a;
+    struct form f;
+    struct buf value;
+    struct slice fields;
+
+    assert_non_null(from);
+    assert_non_null(until);
+    end = strchr(until + 1, '&');
+    fields = slice_make(until + 1, end ? (size_t)(end - until - 1) : strlen(until + 1));
+    arena_init(&a, 1 << 20);
+    assert_ok(form_parse(fields, &a, &f, &e), &e);
+    buf_init(&value, 4096);
+    assert_ok(base64_decode(form_get(&f, "Signature"), &value, &e), &e);
+    assert_int_equal(EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key), 1);
+    assert_int_equal(EVP_DigestVerify(ctx, (const unsigned char *)value.data, value.len, (const unsigned char *)from,
+                                      (size_t)(until - from)),
+                     1);
+    EVP_MD_CTX_free(ctx);
+    buf_free(&value);
+    arena_free(&a);
+}
+
+static void signed_redirects(void **state)
+{
+    static const char *const sso[] = {"https://idp.example.com/sso", "https://idp.example.com/sso?tenant=1"};
+    struct saml_sp_key key = {.pkey = EVP_RSA_gen(2048)};
+    struct saml_request r = sample;
+    struct err e = ERR_INIT;
+    size_t fits;
+    struct arena a;
+    struct form f;
+    struct buf url;
+
+    (void)state;
+    arena_init(&a, 1 << 20);
+    buf_init(&url, 16384);
+    r.sign = &key;
+    for (size_t i = 0; i < 2; i++) {
+        r.sso_url = sso[i];
+        r.relay_state = i ? "a b&c" : NULL;
+        r.login_hint = i ? "ann+x@contoso.com" : NULL;
+        r.whr = i ? "contoso.com" : NULL;
+        buf_reset(&url);
+        assert_ok(saml_request_redirect(&r, &url, &e), &e);
+        assert_signature(buf_cstr(&url), key.pkey, "SAMLRequest=");
+        assert_ok(form_parse(slice_of(strchr(buf_cstr(&url), '?') + 1), &a, &f, &e), &e);
+        assert_int_equal(f.n, i ? 7 : 3);
+        assert_true(slice_is(form_get(&f, "SigAlg"), "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"));
+        assert_true(slice_is(f.fields[i ? 1 : 0].name, "SAMLRequest"));
+        assert_true(slice_is(f.fields[i ? 2 : 1].name, i ? "RelayState" : "SigAlg"));
+        assert_true(slice_is(f.fields[i ? 4 : 2].name, "Signature"));
+        if (i)
+            assert_true(slice_ends(buf_slice(&url), SLICE("&login_hint=ann%2Bx%40contoso.com&whr=contoso.com")));
+    }
+    buf_free(&url);
+    r.sign = NULL;
+    buf_init(&url, 16384);
+    assert_ok(saml_request_redirect(&r, &url, &e), &e);
+    fits = url.len + 100; /* with a signature it does not */
+    r.sign = &key;
+    buf_free(&url);
+    buf_init(&url, fits);
+    assert_err(saml_request_redirect(&r, &url, &e), &e, "limit-exceeded");
+    buf_free(&url);
+    EVP_PKEY_free(key.pkey);
+
+    key.pkey = EVP_EC_gen("P-256"); /* Entra verifies RSA-SHA256 only */
+    buf_init(&url, 16384);
+    assert_err(saml_request_redirect(&r, &url, &e), &e, "internal-error");
+    buf_free(&url);
+    EVP_PKEY_free(key.pkey);
+    arena_free(&a);
+}
+
+static void without_a_sign_on_url(void **state)
+{
+    struct saml_request r = sample;
+    struct err e = ERR_INIT;
+    struct buf url;
+
+    (void)state;
+    buf_init(&url, 8192);
+    r.sso_url = NULL;
+    assert_err(saml_request_redirect(&r, &url, &e), &e, "metadata-invalid");
+    assert_int_equal(url.len, 0);
+    buf_free(&url);
+}
+
+/* Each of these is an error at Entra: AADSTS900236, 75011, 75016. */
+static void nothing_that_entra_refuses(void **state)
+{
+    static const char *const elements[] = {"Subject", "RequestedAuthnContext", "NameIDPolicy", "Scoping"};
+    struct buf xml;
+
+    (void)state;
+    buf_init(&xml, 4096);
+    saml_request_xml(&sample, &xml);
+    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
+        assert_null(strstr(buf_cstr(&xml), elements[i]));
+    assert_non_null(strstr(buf_cstr(&xml), "<saml:Issuer>"));
+    buf_free(&xml);
 }
 
 static void redirect_limits(void **state)
@@ -237,10 +376,17 @@ static void bomb(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids),           cmocka_unit_test(document),
-        cmocka_unit_test(redirects),     cmocka_unit_test(redirect_limits),
-        cmocka_unit_test(other_peoples), cmocka_unit_test(refused),
+        cmocka_unit_test(ids),
+        cmocka_unit_test(document),
+        cmocka_unit_test(redirects),
+        cmocka_unit_test(redirect_limits),
+        cmocka_unit_test(other_peoples),
+        cmocka_unit_test(refused),
         cmocka_unit_test(bomb),
+        cmocka_unit_test(hints_come_last),
+        cmocka_unit_test(signed_redirects),
+        cmocka_unit_test(without_a_sign_on_url),
+        cmocka_unit_test(nothing_that_entra_refuses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
