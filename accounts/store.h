@@ -230,6 +230,9 @@ struct session_select {
 /* Ends the living sessions that match; *ret_n may be 0 (then `log` is not appended). */
 int store_session_revoke(struct store *s, const struct session_select *which, int64_t now, const struct event *log,
                          size_t *ret_n, struct err *e);
+/* The rule for one attribute of a NameID, a session's and a message's: no contradiction. `format`: "unspecified" says
+ * nothing either. */
+bool store_name_id_fits(const char *stored, struct slice asked, bool format);
 /* How many living sessions match SESSION_BY_NAME_ID. */
 int store_session_count(struct store *s, const struct session_select *which, int64_t now, size_t *ret_n, struct err *e);
 /* One session, dead or alive, by its number. */

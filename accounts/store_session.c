@@ -295,13 +295,21 @@ int store_session_touch(struct store *s, const struct session_touch *v, size_t n
  * What a LogoutRequest names, as ?2 to ?7. What either side leaves open is no contradiction: products differ in which
  * attributes of the NameID they repeat, and a session without SessionIndex may be the one that is meant.
  */
-#define UNSPECIFIED "'urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified'"
+#define FORMAT_UNSPECIFIED "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+#define UNSPECIFIED "'" FORMAT_UNSPECIFIED "'"
 #define NAME_ID_MATCHES                                                                         \
     "idp = ?2 AND name_id = ?3 AND (?4 IS NULL OR session_index IS NULL OR session_index = ?4)" \
     " AND (coalesce(?5, " UNSPECIFIED ") = " UNSPECIFIED " OR name_id_format IS NULL"           \
     " OR name_id_format IN (?5, " UNSPECIFIED "))"                                              \
     " AND (?6 IS NULL OR name_qualifier IS NULL OR name_qualifier = ?6)"                        \
     " AND (?7 IS NULL OR sp_name_qualifier IS NULL OR sp_name_qualifier = ?7)"
+
+bool store_name_id_fits(const char *stored, struct slice asked, bool format)
+{
+    if (asked.n == 0 || stored[0] == '\0' || slice_is(asked, stored))
+        return true;
+    return format && (slice_is(asked, FORMAT_UNSPECIFIED) || strcmp(stored, FORMAT_UNSPECIFIED) == 0);
+}
 
 static void set_name_id(struct sql_stmt *st, const struct session_select *w)
 {

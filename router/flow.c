@@ -276,8 +276,7 @@ void flow_keep_trace(struct exchange *x, const struct policy_decision *d)
 /* --- signing in ------------------------------------------------------------------------------------------------------
  */
 
-/* The session that this browser held until now, also where COOKIE_SESSION does not come along; 0 if none. */
-static int64_t held_session(struct exchange *x)
+int64_t flow_held_session(struct exchange *x)
 {
     struct slice sealed = http_cookie_get(&x->cookies, COOKIE_HELD);
     struct err e = ERR_INIT;
@@ -317,7 +316,7 @@ int flow_open_session(struct exchange *x, struct store_login *in, struct session
     if (row->absolute_end == 0 || row->absolute_end > x->now + c->session_max)
         row->absolute_end = x->now + c->session_max;
     /* a browser that held a session gets a new one and loses the old: nothing to fixate, and signing out ends all */
-    in->replaces = flow_session(x, flow_login_host(x->router), ret) ? ret->id : held_session(x);
+    in->replaces = flow_session(x, flow_login_host(x->router), ret) ? ret->id : flow_held_session(x);
     in->session = row;
     if (session_login(x->router->sessions, x->router->keys, x->router->store, in, flow_login_host(x->router), token,
                       &result, &x->err) != 0)

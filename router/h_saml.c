@@ -11,6 +11,7 @@
 #include "router/grants.h"
 #include "router/pending.h"
 #include "router/profile.h"
+#include "router/unsolicited.h"
 #include "saml/judge.h"
 
 /* Base64 of SAML_XML_MAX with line breaks, percent-encoded, and RelayState: routes.c limits the body to this. */
@@ -118,8 +119,6 @@ static int match_cookie(struct exchange *x, struct acs *s)
     struct slice value;
     struct err why = ERR_INIT;
 
-    if (!s->request_id.p)
-        return err_set(&x->err, ERR_UNSOLICITED, "the assertion answers no request");
     pending_cookie_name(s->request_id, s->cookie_name);
     value = http_cookie_get(&x->cookies, s->cookie_name);
     if (!value.p)
@@ -280,6 +279,9 @@ static int commit(struct exchange *x, const struct acs *s, struct store_login *l
     /* only for logout; an IdP with longer ones is signed out of by its other sessions' end */
     (void)str_copy(row->name_id, sizeof row->name_id, as->name_id);
     (void)str_copy(row->session_index, sizeof row->session_index, as->session_index);
+    (void)str_copy(row->name_id_format, sizeof row->name_id_format, as->name_id_format);
+    (void)str_copy(row->name_qualifier, sizeof row->name_qualifier, as->name_qualifier);
+    (void)str_copy(row->sp_name_qualifier, sizeof row->sp_name_qualifier, as->sp_name_qualifier);
     row->absolute_end = as->session_not_on_or_after;
     x->event = "login.accepted";
     flow_foresee(x, &s->pending.to, DOOR_SSO, s->groups);
@@ -330,6 +332,10 @@ void handle_acs(struct exchange *x)
     }
     x->account = s->verdict.email.text;
     x->proven = true; /* a trusted key signed it, for us and now */
+    if (!s->request_id.p) {
+        unsolicited_restart(x, s->idp, &s->verdict);
+        return;
+    }
     if (match_cookie(x, s) != 0) {
         flow_refuse(x, "login.refused");
         return;

@@ -33,8 +33,11 @@ void handle_login_page(struct exchange *x);
 void handle_login(struct exchange *x);
 void handle_login_sso(struct exchange *x);
 void handle_login_password(struct exchange *x);
+/* h_logout.c */
 void handle_logout_page(struct exchange *x);
 void handle_logout(struct exchange *x);
+void handle_slo_redirect(struct exchange *x);
+void handle_slo_post(struct exchange *x);
 /* h_saml.c */
 void handle_acs(struct exchange *x);
 void handle_sp_metadata(struct exchange *x);
@@ -69,6 +72,8 @@ void flow_onward(struct exchange *x, const struct session_view *who, const struc
 const struct config_app *flow_app_of(const struct exchange *x, const struct target *t);
 /* Will flow_onward() let a session of this door and these groups into the target? Sets x->unnamed accordingly. */
 void flow_foresee(struct exchange *x, const struct target *t, enum policy_door door, struct slice groups);
+/* The number of the session that this browser held last, also where COOKIE_SESSION does not come along; 0 if none. */
+int64_t flow_held_session(struct exchange *x);
 /* What policy is asked about `who`, before anything is known of groups. */
 void flow_policy_request(struct exchange *x, const struct email *who, struct policy_request *ret);
 /* Keeps how the decision came about for the event of this exchange; pages never show it. */

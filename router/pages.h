@@ -31,7 +31,16 @@ void page_choose(struct buf *out, const struct page_form *f);
 /* Signed in as `email`; with the button that ends it. */
 void page_home(struct buf *out, const char *name, const char *email, const char *csrf);
 void page_logout(struct buf *out, const char *email, const char *csrf);
-void page_signed_out(struct buf *out);
+/* What is true of a session that was to end. */
+enum signed_out {
+    SIGNED_OUT_HERE,        /* ended here; the identity provider was not asked */
+    SIGNED_OUT_EVERYWHERE,  /* and it says that it ended its own, and those elsewhere */
+    SIGNED_OUT_PARTLY,      /* and it says that it could not reach all others */
+    SIGNED_OUT_UNCONFIRMED, /* and it did not say so */
+    SIGNED_OUT_NOTHING      /* it asked, and nothing ended */
+};
+/* `request_id` NULL: none is shown. */
+void page_signed_out(struct buf *out, enum signed_out what, const char *request_id);
 /* A refusal: the code's sentence, the request id, and a way to start again if that can help. */
 void page_error(struct buf *out, enum err_code code, const char *request_id, const char *start_again_url);
 

@@ -6,6 +6,7 @@
 #define FORM_BODY (16 * 1024)
 /* SAML_XML_MAX as base64, percent-encoded where + / = are, with line breaks and RelayState */
 #define ACS_BODY (2 * 1024 * 1024)
+#define SLO_BODY (128 * 1024) /* SAML_LOGOUT_MAX likewise */
 
 /* clang-format off */
 static const struct route routes[] = {
@@ -15,6 +16,8 @@ static const struct route routes[] = {
     {"/login/sso",         HTTP_METHOD_POST, ROUTE_LOGIN, 0, FORM_BODY, handle_login_sso},
     {"/login/password",    HTTP_METHOD_POST, ROUTE_LOGIN, 16,  FORM_BODY, handle_login_password},
     {"/saml/acs",          HTTP_METHOD_POST, ROUTE_LOGIN, 32, ACS_BODY,  handle_acs},
+    {"/saml/slo",          HTTP_METHOD_GET,  ROUTE_LOGIN, 32, 0,        handle_slo_redirect},
+    {"/saml/slo",          HTTP_METHOD_POST, ROUTE_LOGIN, 32, SLO_BODY,  handle_slo_post},
     {"/saml/metadata",     HTTP_METHOD_GET,  ROUTE_LOGIN, 0, 0,         handle_sp_metadata},
     {"/logout",            HTTP_METHOD_GET,  ROUTE_LOGIN, 0, 0,         handle_logout_page},
     {"/logout",            HTTP_METHOD_POST, ROUTE_LOGIN, 0, FORM_BODY, handle_logout},

@@ -326,7 +326,45 @@ async function main() {
 		assert.ok(!other.jar('login.usher.test').has('__Host-usher'));
 	});
 	await test('no-matching-cookie: the answer to a request nobody sent', async () => refused(await sso({ trick: 'wrong-request' }), 403, 'no-matching-cookie'));
-	await test('unsolicited', async () => refused(await acs(client(), mint(null)), 403, 'unsolicited'));
+	await test('unsolicited: opens nothing, is not spent, and the identity provider is asked; three times a minute', async () => {
+		const c = client();
+		const sessions = () => JSON.parse(usher('session list', '--format', 'json')).rows.length;
+		const open = sessions();
+		const response = mint(null, { 'name-id': 'una@usher.test', email: 'una@usher.test', 'object-id': 'oid-una' });
+		let request;
+		for (let i = 0; i < 3; i++) {
+			const r = await acs(c, response); // the same one: nothing remembers it
+			assert.strictEqual(r.status, 303, r.body);
+			assert.ok(r.location.startsWith('https://idp.other.test/sso?'), r.location);
+			request = authnRequest(r.location);
+			assert.strictEqual(request.loginHint, 'una@usher.test');
+		}
+		refused(await acs(c, response), 403, 'unsolicited');
+		assert.strictEqual(sessions(), open);
+		assert.ok(!c.jar('login.usher.test').has('__Host-usher'));
+		// the answer to what was asked signs in, at the home page
+		const answer = mint(request.id, { 'name-id': 'una@usher.test', email: 'una@usher.test', 'object-id': 'oid-una' });
+		let r = await acs(c, answer);
+		assert.strictEqual(r.location, `${LOGIN}/`, r.body);
+		// under that session, with the cookie that comes along from another site, it leads onward
+		const jar = c.jar('login.usher.test');
+		const session = jar.get('__Host-usher');
+		jar.delete('__Host-usher');
+		r = await acs(c, response);
+		assert.strictEqual(r.location, `${LOGIN}/login`, r.body);
+		assert.ok(!(r.headers['set-cookie'] || []).some((h) => h.startsWith('__Host-usher=')));
+		// somebody else's asks again, and the session stays
+		r = await acs(c, mint(null));
+		assert.ok(r.location.startsWith('https://idp.other.test/sso?'), r.location);
+		jar.set('__Host-usher', session);
+		assert.match((await c.get(`${LOGIN}/`)).body, /una@usher\.test/);
+		assert.strictEqual(sessions(), open + 1);
+	});
+	await test('unsolicited and not sound: refused as any other', async () => {
+		refused(await acs(client(), mint(null, { trick: 'tampered' })), 403, 'signature-invalid');
+		refused(await acs(client(), mint(null, { trick: 'expired' })), 403, 'assertion-expired');
+		refused(await acs(client(), mint(null, { email: 'mallory@nowhere.test', 'object-id': 'oid-m' })), 403, 'email-domain-not-owned');
+	});
 	await test('the same Response again', async () => {
 		const c = client();
 		const request = await start(c, 'ada@usher.test');
