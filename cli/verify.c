@@ -9,53 +9,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "cli/judge_options.h"
 #include "cli/replay.h"
 #include "cli/report.h"
-#include "saml/judge.h"
 
 #define INPUT_MAX (8 * 1024 * 1024) /* 1 MiB of XML as base64 in a percent-encoded form, with room */
-#define TRUST_FILE_MAX (16 * 1024 * 1024)
 
 struct options {
-    struct cli_list trust, decrypt_key, email_domain, allow;
-    const char *issuer, *acs, *audience, *request_id, *now, *skew, *email_from, *replay, *format;
-    bool unsolicited, signature_only;
+    struct judge_options judge;
 };
 
-/* clang-format off */
 static const struct cli_option options[] = {
-    {"trust", 0, CLI_LIST, offsetof(struct options, trust), "FILE", "IdP metadata, or PEM with one or more certificates"},
-    {"issuer", 0, CLI_STRING, offsetof(struct options, issuer), "ID", "the IdP's entity ID; needed when trust is PEM"},
-    {"acs", 0, CLI_STRING, offsetof(struct options, acs), "URL", "this assertion consumer service (Entra: Reply URL)"},
-    {"audience", 0, CLI_STRING, offsetof(struct options, audience), "ID", "this service provider (Entra: Identifier)"},
-    {"request-id", 0, CLI_STRING, offsetof(struct options, request_id), "ID", "ID of the AuthnRequest that is answered"},
-    {"unsolicited", 0, CLI_FLAG, offsetof(struct options, unsolicited), NULL, "no request was sent: InResponseTo must be absent"},
-    {"now", 0, CLI_STRING, offsetof(struct options, now), "TIME", "RFC 3339, seconds, or 'issued': judge at the signed IssueInstant"},
-    {"skew", 0, CLI_STRING, offsetof(struct options, skew), "SECONDS", "clock allowance, 0 to 300; 60 unless given"},
-    {"decrypt-key", 0, CLI_LIST, offsetof(struct options, decrypt_key), "FILE", "reserved: this version refuses encrypted assertions"},
-    {"email-from", 0, CLI_STRING, offsetof(struct options, email_from), "SOURCE", "'nameid' or an attribute name; Entra's emailaddress claim unless given"},
-    {"email-domain", 0, CLI_LIST, offsetof(struct options, email_domain), "DOMAIN", "a domain this IdP may speak for"},
-    {"replay", 0, CLI_STRING, offsetof(struct options, replay), "FILE", "remember accepted assertion IDs here, refuse one seen before"},
-    {"allow", 0, CLI_LIST, offsetof(struct options, allow), "NAME", "a named exception: sha1, rsa1024, rsa15"},
-    {"signature-only", 0, CLI_FLAG, offsetof(struct options, signature_only), NULL, "check signatures, no conditions"},
-    {"format", 0, CLI_STRING, offsetof(struct options, format), "text|json", "text unless given"},
+    JUDGE_OPTION_ROWS(struct options, judge, "RFC 3339, seconds, or 'issued': judge at the signed IssueInstant",
+                      "text|json"),
 };
-/* clang-format on */
 
 struct job {
     struct options o;
-    struct saml_trust trust;
-    struct saml_expect expect;
+    struct judge_setup setup;
     struct report report;
-    char domains[CLI_LIST_MAX][DOMAIN_MAX + 1];
-    const char *domain_list[CLI_LIST_MAX];
-    unsigned allow;
     bool json;
 };
 
 /* Collects every complaint about the command line, so that all missing options are named at once. */
-static bool check_required(const struct cli_command *c, const struct options *o, bool issuer_known)
+static bool check_required(const struct cli_command *c, const struct judge_options *o, bool issuer_known)
 {
     bool ok = true;
 
@@ -80,118 +57,22 @@ static bool check_required(const struct cli_command *c, const struct options *o,
     return ok;
 }
 
-/* --issuer picks from an aggregate; metadata of one entity is that entity's, whatever is expected: see check_issuer().
- */
-static int add_trust(struct saml_trust *t, struct slice content, const char *issuer, struct err *e)
-{
-    struct err single = ERR_INIT;
-
-    if (saml_trust_add_file(t, content, NULL, &single) == 0)
-        return 0;
-    if (issuer && single.code == ERR_METADATA)
-        return saml_trust_add_file(t, content, issuer, e);
-    *e = single;
-    return -1;
-}
-
-static int load_trust(struct job *j, struct err *e)
-{
-    for (size_t i = 0; i < j->o.trust.n; i++) {
-        struct buf content;
-        int r;
-
-        buf_init(&content, TRUST_FILE_MAX);
-        r = cli_read_file(j->o.trust.v[i], &content, e);
-        if (r == 0)
-            r = add_trust(&j->trust, buf_slice(&content), j->o.issuer, e);
-        buf_free(&content);
-        if (r != 0)
-            return err_wrap(e, "--trust %s", j->o.trust.v[i]);
-    }
-    return 0;
-}
-
-static int parse_lists(struct job *j, struct err *e)
-{
-    const struct options *o = &j->o;
-
-    for (size_t i = 0; i < o->allow.n; i++) {
-        unsigned flag = saml_allow_by_name(slice_of(o->allow.v[i]));
-
-        if (!flag)
-            return err_set(e, ERR_USAGE, "--allow '%s' is unknown; sha1, rsa1024 or rsa15", o->allow.v[i]);
-        j->allow |= flag;
-    }
-    for (size_t i = 0; i < o->email_domain.n; i++) {
-        if (domain_parse(slice_of(o->email_domain.v[i]), false, j->domains[i], e) != 0)
-            return err_wrap(e, "--email-domain %s", o->email_domain.v[i]);
-        j->domain_list[i] = j->domains[i];
-    }
-    for (size_t i = 0; i < o->decrypt_key.n; i++) {
-        struct buf key;
-        int r;
-
-        buf_init(&key, 1024 * 1024);
-        r = cli_read_file(o->decrypt_key.v[i], &key, e);
-        buf_free_secret(&key);
-        if (r != 0)
-            return err_wrap(e, "--decrypt-key");
-    }
-    return 0;
-}
-
-static int parse_times(struct job *j, struct err *e)
-{
-    const struct options *o = &j->o;
-    uint64_t skew = SAML_SKEW_DEFAULT;
-
-    j->expect.now = clock_now();
-    j->report.now_is_issued = o->now && strcmp(o->now, "issued") == 0;
-    if (o->now && !j->report.now_is_issued && time_parse_lenient(slice_of(o->now), &j->expect.now, e) != 0)
-        return err_wrap(e, "--now");
-    if (o->skew && !str_to_u64(slice_of(o->skew), SAML_SKEW_MAX, &skew))
-        return err_set(e, ERR_USAGE, "--skew '%s': a number of seconds from 0 to %d", o->skew, SAML_SKEW_MAX);
-    j->expect.skew = (int64_t)skew;
-    return 0;
-}
-
-static void fill_expect(struct job *j)
-{
-    struct saml_expect *x = &j->expect;
-
-    x->issuer = slice_of(j->o.issuer ? j->o.issuer : j->trust.issuer);
-    x->acs = slice_of(j->o.acs);
-    x->audience = slice_of(j->o.audience);
-    x->request_id = slice_of(j->o.request_id);
-    x->unsolicited = j->o.unsolicited;
-    x->email_from = slice_of(j->o.email_from ? j->o.email_from : SAML_CLAIM_EMAIL);
-    x->email_domains = j->domain_list;
-    x->nemail_domains = j->o.email_domain.n;
-}
-
-/* Keys count for the entity whose metadata names them, and for no other. */
-static int check_issuer(const struct job *j, struct err *e)
-{
-    if (j->o.issuer && j->trust.issuer && strcmp(j->o.issuer, j->trust.issuer) != 0)
-        return err_mismatch(e, ERR_ISSUER, j->trust.issuer, j->o.issuer,
-                            "the metadata is of another issuer than --issuer");
-    return 0;
-}
-
 static int judge(struct job *j, struct slice content, struct arena *a, struct saml_verdict *v, struct err *e)
 {
+    const struct judge_options *o = &j->o.judge;
+    const struct saml_trust *trust = &j->setup.trusts[0];
     struct slice xml;
 
-    if (check_issuer(j, e) != 0 || saml_unwrap_file(content, a, &xml, e) != 0)
+    if (judge_check_issuer(o, trust, e) != 0 || saml_unwrap_file(content, a, &xml, e) != 0)
         return -1;
-    if (saml_judge_signature_only(xml, &j->trust, NULL, j->allow, a, v, e) != 0)
+    if (saml_judge_signature_only(xml, trust, &j->setup.keys, j->setup.allow, a, v, e) != 0)
         return -1;
-    if (j->o.signature_only || j->report.now_is_issued)
-        j->expect.now = v->assertion.issue_instant;
-    if (!j->o.signature_only && saml_judge_conditions(&j->expect, v, e) != 0)
+    if (o->signature_only || j->setup.now_is_issued)
+        j->setup.expect.now = v->assertion.issue_instant;
+    if (!o->signature_only && saml_judge_conditions(&j->setup.expect, v, e) != 0)
         return -1;
-    if (!j->o.signature_only && j->o.replay)
-        return replay_remember(j->o.replay, v->assertion.issuer, v->assertion.id, v->valid_until, e);
+    if (!o->signature_only && o->replay)
+        return replay_remember(o->replay, v->assertion.issuer, v->assertion.id, v->valid_until, e);
     return 0;
 }
 
@@ -209,8 +90,9 @@ static int run_job(const struct cli_command *c, struct job *j, const char *file)
         rc = cli_fail(c, &e);
         goto out;
     }
-    j->report.allow = j->allow;
-    j->report.signature_only = j->o.signature_only;
+    j->report.allow = j->setup.allow;
+    j->report.now_is_issued = j->setup.now_is_issued;
+    j->report.signature_only = j->o.judge.signature_only;
     if (e.code != ERR_NONE || judge(j, buf_slice(&content), &a, &verdict, &e) != 0) {
         if (e.code == ERR_IO || err_class_of(e.code) == ERR_CLASS_BUG) { /* nothing was judged */
             rc = cli_fail(c, &e);
@@ -220,7 +102,7 @@ static int run_job(const struct cli_command *c, struct job *j, const char *file)
         rc = CLI_REFUSED;
         goto out;
     }
-    j->report.now = j->expect.now;
+    j->report.now = j->setup.expect.now;
     rc = report_accepted(&j->report, j->json, &verdict) ? CLI_OK : CLI_FAILED;
 out:
     buf_free(&content);
@@ -236,7 +118,6 @@ static int run(const struct cli_command *c, int argc, char **argv)
 
     if (!j)
         return CLI_FAILED;
-    saml_trust_init(&j->trust);
     rc = cli_parse(c, argc, argv, &j->o, &operands);
     if (rc >= 0)
         goto out;
@@ -245,19 +126,18 @@ static int run(const struct cli_command *c, int argc, char **argv)
         (void)cli_usage_error(c, "one FILE is wanted ('-' for standard input), %d given", operands);
         goto out;
     }
-    if (load_trust(j, &e) != 0 || parse_lists(j, &e) != 0 || parse_times(j, &e) != 0) {
+    if (judge_setup_init(&j->setup, &j->o.judge, false, &e) != 0) {
         rc = cli_fail(c, &e);
         goto out;
     }
-    if (!check_required(c, &j->o, j->o.issuer || j->trust.issuer)) {
+    if (!check_required(c, &j->o.judge, j->o.judge.issuer || j->setup.trusts[0].issuer)) {
         fprintf(stderr, "Try 'usher %s --help'.\n", c->name);
         goto out;
     }
-    j->json = j->o.format && strcmp(j->o.format, "json") == 0;
-    fill_expect(j);
+    j->json = j->o.judge.format && strcmp(j->o.judge.format, "json") == 0;
     rc = run_job(c, j, argv[0]);
 out:
-    saml_trust_free(&j->trust);
+    judge_setup_free(&j->setup);
     free(j);
     return rc;
 }

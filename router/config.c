@@ -12,6 +12,7 @@
 
 #define ARENA_MAX (64 * 1024 * 1024)
 #define SP_KEY_FILE_MAX (64 * 1024)
+#define SP_KEYS_MAX 2 /* the key in use, and the one before or after it */
 #define DAY 86400
 
 /* clang-format off */
@@ -128,9 +129,9 @@ static void read_sp_keys(struct config *c, struct conf_problems *p)
     struct err e = ERR_INIT;
     struct buf pem;
 
-    if (c->sp_key_files.n > SAML_SP_KEYS_MAX)
-        conf_problem(p, CONF_ERROR, where, "sp_keys: at most %d keys", SAML_SP_KEYS_MAX);
-    for (size_t i = 0; i < c->sp_key_files.n && i < SAML_SP_KEYS_MAX; i++) {
+    if (c->sp_key_files.n > SP_KEYS_MAX)
+        conf_problem(p, CONF_ERROR, where, "sp_keys: at most %d keys", SP_KEYS_MAX);
+    for (size_t i = 0; i < c->sp_key_files.n && i < SP_KEYS_MAX; i++) {
         buf_init(&pem, SP_KEY_FILE_MAX);
         if (secret_read_file(c->sp_key_files.v[i], &pem, &e) != 0 ||
             saml_sp_keys_add_pem(&c->sp_keys, buf_slice(&pem), true, &e) != 0) {

@@ -236,7 +236,7 @@ static int choose_idp(struct exchange *x, struct slice issuer, struct slo *s)
     }
     x->idp = s->idp->name;
     s->trust = &s->idp->trust;
-    s->allow = s->idp->allow_until > x->now ? s->idp->allow : 0;
+    s->allow = config_idp_allow(s->idp, x->now);
     return 0;
 }
 

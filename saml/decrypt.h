@@ -18,7 +18,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define SAML_SP_KEYS_MAX 2      /* the key in use and the one before or after it */
+#define SAML_SP_KEYS_MAX 8      /* configuration takes two: the key in use and the one before or after it */
 #define SAML_CONTENT_KEY_MAX 32 /* AES-256 */
 #define SAML_WRAPPED_MAX 2048   /* octets of an encrypted key: RSA-16384 */
 #define SAML_LABEL_MAX 1024     /* octets of an OAEP label */
