@@ -88,17 +88,21 @@ int saml_verify_message(const struct saml_verify_request *rq, struct arena *a, s
     struct _xmlDoc *doc = NULL;
     int result = -1;
 
+    ret->trust = SAML_TRUSTS_MAX;
     if (!initialised)
         return err_set(e, ERR_INTERNAL, "saml_init() was not called");
     if (rq->message != SAML_MESSAGE_RESPONSE)
         return err_set(e, ERR_INTERNAL, "a message of unknown kind");
     if (dom_parse(rq->xml, &prescan_message, &doc, e) != 0)
         return -1;
-    if (locate(doc, &l, e) == 0 && choose_trust(rq, &l, &s.trust, e) == 0 &&
-        verify_signatures(&l, rq->trusts[s.trust], a, &s, e) == 0) {
-        *ret = s;
-        result = 0;
-    }
+    if (locate(doc, &l, e) != 0 || choose_trust(rq, &l, &s.trust, e) != 0)
+        goto out;
+    ret->trust = s.trust;
+    if (verify_signatures(&l, rq->trusts[s.trust], a, &s, e) != 0)
+        goto out;
+    *ret = s;
+    result = 0;
+out:
     dom_free(doc);
     return result;
 }
@@ -112,30 +116,4 @@ int saml_verify(struct slice xml, const struct saml_trust *trust, unsigned allow
 
     with.allow = allow;
     return saml_verify_message(&rq, a, ret, e);
-}
-
-int saml_peek_issuer(struct slice xml, struct arena *a, struct slice *ret, struct err *e)
-{
-    struct located l;
-    struct _xmlDoc *doc = NULL;
-    struct slice issuer;
-    int result = -1;
-
-    if (!initialised)
-        return err_set(e, ERR_INTERNAL, "saml_init() was not called");
-    if (dom_parse(xml, &prescan_message, &doc, e) != 0)
-        return -1;
-    if (locate(doc, &l, e) != 0)
-        goto out;
-    issuer = l.outer.issuer;
-    if (!issuer.p &&
-        (!dom_is(dom_first(l.assertion), SAML_NS_ASSERTION, "Issuer") || !dom_text(dom_first(l.assertion), &issuer))) {
-        (void)err_set(e, ERR_ISSUER, "neither the Response nor the Assertion names its issuer");
-        goto out;
-    }
-    *ret = arena_slice(a, slice_trim(issuer));
-    result = ret->p ? 0 : err_set(e, ERR_MEMORY, "no room for the issuer");
-out:
-    dom_free(doc);
-    return result;
 }
