@@ -141,6 +141,7 @@ static int judge(const struct worker *w, const struct wire_judge *j, struct aren
                  struct err *e)
 {
     struct saml_verify_request rq = {.message = j->message, .xml = j->xml, .content_key = j->content_key};
+    int rc;
 
     rq.by_issuer = j->trust == WIRE_BY_ISSUER;
     if (rq.by_issuer) {
@@ -150,11 +151,10 @@ static int judge(const struct worker *w, const struct wire_judge *j, struct aren
         rq.trusts = &w->all[j->trust];
         rq.ntrusts = 1;
     }
-    if (saml_verify_message(&rq, a, ret, e) != 0)
-        return -1;
+    rc = saml_verify_message(&rq, a, ret, e);
     if (j->trust >= 0)
         ret->trust = (size_t)j->trust; /* it was the only one that the verifier saw */
-    return 0;
+    return rc;
 }
 
 /* The answer that was just written is longer than the router would take, or could not be written. */
@@ -163,7 +163,7 @@ static bool too_long(const struct worker *w, size_t before, size_t xml)
     return buf_failed(&w->out) || w->out.len - before > WIRE_HEADER_SIZE + wire_reply_max(xml);
 }
 
-static int answer(struct worker *w, uint64_t id, size_t before, size_t xml, struct err *e)
+static int answer(struct worker *w, uint64_t id, size_t before, size_t xml, size_t trust, struct err *e)
 {
     if (e->code == ERR_NONE && too_long(w, before, xml)) {
         w->out.len = before;
@@ -174,7 +174,7 @@ static int answer(struct worker *w, uint64_t id, size_t before, size_t xml, stru
         return 0;
     if (err_class_of(e->code) == ERR_CLASS_BUG) /* the place would be lost on the way */
         (void)err_wrap(e, "%s:%d", e->file, e->line);
-    wire_put_refused(&w->out, id, e);
+    wire_put_refused(&w->out, id, trust, e);
     return buf_failed(&w->out) ? -1 : 0;
 }
 
@@ -192,7 +192,7 @@ static int on_judge(struct worker *w, const struct wire_frame *f)
     arena_init(&a, 2 * wire_reply_max(j.xml.n));
     if (judge(w, &j, &a, &s, &e) == 0)
         wire_put_signed(&w->out, f->id, &s);
-    rc = answer(w, f->id, before, j.xml.n, &e);
+    rc = answer(w, f->id, before, j.xml.n, s.trust, &e);
     arena_free(&a);
     w->batch += j.xml.n;
     return rc;
@@ -212,7 +212,7 @@ static int on_inspect(struct worker *w, const struct wire_frame *f)
     arena_init(&a, 2 * wire_reply_max(xml.n));
     if (saml_inspect(xml, &a, &inspection, &e) == 0)
         wire_put_inspected(&w->out, f->id, &inspection);
-    rc = answer(w, f->id, before, xml.n, &e);
+    rc = answer(w, f->id, before, xml.n, SAML_TRUSTS_MAX, &e);
     arena_free(&a);
     w->batch += xml.n;
     return rc;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -50,7 +51,10 @@ struct worker {
     const char *condemned;           /* the process was killed, for this reason; what it still says does not count */
     unsigned deaths, start_failures; /* in a row */
     int64_t last_death;
-    struct worker_stats stats;
+    /* for worker_stats(), from any thread */
+    atomic_uint_fast64_t judged, restarts, deadlines;
+    atomic_size_t in_flight;
+    atomic_int pid;
 };
 
 static void pump(struct worker *w);
@@ -97,19 +101,20 @@ static void list_put_before(struct list *front, struct list *back)
     list_init(front);
 }
 
-static void refuse(struct worker_request *r, const struct err *why)
+static void refuse(struct worker *w, struct worker_request *r, const struct err *why)
 {
+    w->in_flight--;
     r->done(r, (struct slice){NULL, 0}, why);
 }
 
-static void refuse_all(struct list *l, const struct err *why)
+static void refuse_all(struct worker *w, struct list *l, const struct err *why)
 {
     struct list all;
 
     list_init(&all);
     list_put_before(l, &all);
     while (all.head)
-        refuse(list_take(&all), why);
+        refuse(w, list_take(&all), why);
 }
 
 /* --- the process -------------------------------------------------------------------------------------------------- */
@@ -170,9 +175,10 @@ static void on_end(struct worker *w)
     w->readable = w->writable = NULL;
     (void)event_del(w->deadline);
     worker_process_reap(&w->process, how, sizeof how);
+    w->pid = 0;
     buf_free(&w->in);
     buf_free(&w->out);
-    w->stats.restarts++;
+    w->restarts++;
     w->serial = 0;
     w->fresh = false;
     if (!expected)
@@ -182,7 +188,7 @@ static void on_end(struct worker *w)
     if (w->o.log && !expected)
         log_line(LOG_LEVEL_WARNING, "worker.ended", "message", why.msg);
     if (w->flight.n == 1 && !w->used) {
-        refuse(list_take(&w->flight), &why);
+        refuse(w, list_take(&w->flight), &why);
     } else { /* whichever of these it was, or one that was answered before it did its harm */
         for (struct worker_request *r = w->flight.head; r; r = r->next)
             r->tried = true;
@@ -194,7 +200,7 @@ static void on_end(struct worker *w)
 /* --- answers ------------------------------------------------------------------------------------------------------ */
 
 /* A reply that this request can have. *ret_refused: it is a refusal, in `why`. False: nonsense. */
-static bool is_answer(const struct worker_request *r, const struct wire_frame *f, bool *ret_refused, struct err *why)
+static bool is_answer(struct worker_request *r, const struct wire_frame *f, bool *ret_refused, struct err *why)
 {
     struct saml_inspection inspection;
     struct saml_signed s;
@@ -204,7 +210,7 @@ static bool is_answer(const struct worker_request *r, const struct wire_frame *f
     if (f->id != r->id || f->payload.n > wire_reply_max(r->judge.xml.n))
         return false;
     if (f->type == WIRE_REFUSED)
-        return wire_get_refused(f->payload, why, &e) == 0;
+        return wire_get_refused(f->payload, &r->refused_by, why, &e) == 0;
     if (r->inspect)
         return f->type == WIRE_INSPECTED && wire_get_inspected(f->payload, NULL, &inspection, &e) == 0;
     if (f->type != WIRE_SIGNED || wire_get_signed(f->payload, &s, &e) != 0)
@@ -218,17 +224,19 @@ static void take_answer(struct worker *w, const struct wire_frame *f, bool refus
 {
     struct worker_request *r = list_take(&w->flight);
 
-    w->stats.judged++;
+    w->judged++;
     w->used = true;
     (void)event_del(w->deadline);
     if (w->flight.head)
         set_timer(w->deadline, w->o.deadline_ms);
     if (w->fresh)
         condemn(w, "it was started for one document");
-    if (refused)
-        refuse(r, why);
-    else
+    if (refused) {
+        refuse(w, r, why);
+    } else {
+        w->in_flight--;
         r->done(r, f->payload, NULL);
+    }
 }
 
 static void take_answers(struct worker *w)
@@ -240,7 +248,7 @@ static void take_answers(struct worker *w)
 
     for (;;) {
         struct err why = ERR_INIT, e = ERR_INIT;
-        const struct worker_request *head = w->flight.head;
+        struct worker_request *head = w->flight.head;
         bool refused = false;
 
         if (w->condemned)
@@ -330,7 +338,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    w->stats.deadlines++;
+    w->deadlines++;
     condemn(w, "it took too long for a document");
 }
 
@@ -338,6 +346,7 @@ static int start(struct worker *w, struct err *e)
 {
     if (worker_process_start(&w->o, &w->process, e) != 0)
         return -1;
+    w->pid = w->process.pid;
     w->readable = event_new(w->base, w->process.fd, EV_READ | EV_PERSIST, on_readable, w);
     w->writable = event_new(w->base, w->process.fd, EV_WRITE | EV_PERSIST, on_writable, w);
     if (w->readable && w->writable && event_add(w->readable, NULL) == 0)
@@ -349,6 +358,7 @@ static int start(struct worker *w, struct err *e)
     w->readable = w->writable = NULL;
     worker_process_kill(&w->process);
     worker_process_reap(&w->process, (char[8]){0}, 8);
+    w->pid = 0;
     return err_set(e, ERR_MEMORY, "no memory for the worker");
 }
 
@@ -371,7 +381,7 @@ static bool have_process(struct worker *w)
         start_later(w);
     } else {
         w->start_failures = 0;
-        refuse_all(&w->waiting, &e);
+        refuse_all(w, &w->waiting, &e);
     }
     return false;
 }
@@ -429,7 +439,7 @@ static void pump(struct worker *w)
         r = list_take(&w->waiting);
         if (!put_request(w, r)) {
             (void)err_set(&e, ERR_LIMIT, "no room to hand %zu octets to the verification worker", r->judge.xml.n);
-            refuse(r, &e);
+            refuse(w, r, &e);
             continue;
         }
         w->fresh = r->fresh;
@@ -461,6 +471,7 @@ int worker_submit(struct worker *w, struct worker_request *r, struct err *e)
         (!r->trusts || (r->judge.trust >= 0 && (size_t)r->judge.trust >= trusts_count(r->trusts))))
         return err_set(e, ERR_INTERNAL, "a document to be judged by keys that are not there");
     r->id = ++w->last_id;
+    r->refused_by = SAML_TRUSTS_MAX;
     r->tried = r->fresh;
     if (r->fresh) {
         list_init(&first);
@@ -471,6 +482,7 @@ int worker_submit(struct worker *w, struct worker_request *r, struct err *e)
     } else {
         list_add(&w->waiting, r);
     }
+    w->in_flight++;
     /* at the end of this turn of the loop: what else comes in it goes out in the same write */
     event_active(w->pump, EV_TIMEOUT, 0);
     return 0;
@@ -519,23 +531,29 @@ int worker_new(struct event_base *base, const struct worker_options *o, struct w
     return 0;
 }
 
+static void forget_event(struct event *ev)
+{
+    if (ev)
+        event_free(ev);
+}
+
 void worker_free(struct worker *w)
 {
-    struct event **events[] = {&w->readable, &w->writable, &w->deadline, &w->restart, &w->pump};
     struct err why = ERR_INIT;
 
     if (!w)
         return;
     w->closing = true;
-    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
-        if (*events[i])
-            event_free(*events[i]);
-    }
+    forget_event(w->readable);
+    forget_event(w->writable);
+    forget_event(w->deadline);
+    forget_event(w->restart);
+    forget_event(w->pump);
     worker_process_kill(&w->process);
     worker_process_reap(&w->process, (char[8]){0}, 8);
     (void)err_set(&why, ERR_WORKER, "usher is stopping");
-    refuse_all(&w->flight, &why);
-    refuse_all(&w->waiting, &why);
+    refuse_all(w, &w->flight, &why);
+    refuse_all(w, &w->waiting, &why);
     buf_free(&w->in);
     buf_free(&w->out);
     if (w->owns_base)
@@ -546,9 +564,11 @@ void worker_free(struct worker *w)
 
 void worker_stats(const struct worker *w, struct worker_stats *ret)
 {
-    *ret = w->stats;
-    ret->in_flight = w->waiting.n + w->flight.n;
-    ret->pid = (int)w->process.pid;
+    *ret = (struct worker_stats){.judged = w->judged,
+                                 .restarts = w->restarts,
+                                 .deadlines = w->deadlines,
+                                 .in_flight = w->in_flight,
+                                 .pid = w->pid};
 }
 
 /* --- for commands ------------------------------------------------------------------------------------------------- */
@@ -586,8 +606,8 @@ int worker_call(struct event_base *base, struct worker *w, struct worker_request
     while (!c.done) {
         if (event_base_loop(base ? base : w->base, EVLOOP_ONCE) != 0) {
             (void)err_set(&c.err, ERR_INTERNAL, "nothing is left to wait for");
-            refuse_all(&w->flight, &c.err);
-            refuse_all(&w->waiting, &c.err);
+            refuse_all(w, &w->flight, &c.err);
+            refuse_all(w, &w->waiting, &c.err);
         }
     }
     if (c.err.code != ERR_NONE) {

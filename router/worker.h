@@ -51,6 +51,7 @@ struct worker_request {
      */
     void (*done)(struct worker_request *r, struct slice reply, const struct err *why);
     void *arg;
+    size_t refused_by; /* whose keys were tried before it was refused, as the worker says; SAML_TRUSTS_MAX: nobody's */
     /* private to worker.c */
     struct worker_request *next;
     uint64_t id;
@@ -69,6 +70,7 @@ struct worker_stats {
     size_t in_flight;
     int pid; /* 0: none runs */
 };
+/* From any thread, as long as the worker is there. */
 void worker_stats(const struct worker *w, struct worker_stats *ret);
 
 /* For commands: one request, waited for; `reply` is copied into `a`. `base` must be otherwise idle; NULL: the worker's

@@ -182,6 +182,7 @@ int saml_verify_message(const struct saml_verify_request *rq, struct arena *a, s
     struct _xmlDoc *doc = NULL;
     int result = -1;
 
+    ret->trust = SAML_TRUSTS_MAX;
     if (!initialised)
         return err_set(e, ERR_INTERNAL, "saml_init() was not called");
     if (rq->message == SAML_MESSAGE_METADATA)
@@ -190,10 +191,12 @@ int saml_verify_message(const struct saml_verify_request *rq, struct arena *a, s
         return err_set(e, ERR_INTERNAL, "a message of unknown kind");
     if (dom_parse(rq->xml, &prescan_message, &doc, e) != 0)
         return -1;
-    if (rq->message == SAML_MESSAGE_LOGOUT)
+    if (rq->message == SAML_MESSAGE_LOGOUT) {
         result = verify_logout_message(doc, rq, a, &s, e);
-    else if (locate(doc, &l, e) == 0 && choose_trust(rq, &l, &s.trust, e) == 0)
+    } else if (locate(doc, &l, e) == 0 && choose_trust(rq, &l, &s.trust, e) == 0) {
+        ret->trust = s.trust;
         result = verify_located(&l, rq, a, &s, e);
+    }
     if (result == 0)
         *ret = s;
     dom_free(doc);

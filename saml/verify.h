@@ -79,19 +79,18 @@ int saml_init(struct err *e);
 void saml_cleanup(void);
 
 /*
- * Judges the signatures of one message. `ret` points into `a` (give it about 8 times the XML plus 64 KiB). Every
- * signature that is present must verify by a key of the trust, and for a Response one must be there, outside of or
- * inside what is encrypted. Within a signed Response nothing is decrypted: the signed bytes hold what is encrypted, and
- * saml_read() opens it. A status other than Success is ERR_STATUS whether signed or not (there is no assertion to
- * read). ERR_XML_*, ERR_RESPONSE_SHAPE, ERR_STATUS, ERR_ISSUER (no trust of that name), ERR_DECRYPT,
- * ERR_SIGNATURE_MISSING, ERR_SIGNATURE_SHAPE, ERR_TRANSFORM, ERR_ALGORITHM, ERR_KEY_WEAK, ERR_SIGNATURE, ERR_MEMORY.
- * Thread-safe.
+ * Judges the signatures of one message. ret->trust is set as soon as the trust is chosen, also if the message is
+ * refused then (until that it is SAML_TRUSTS_MAX): a hint whose keys may be out of date. Otherwise `ret` points into
+ * `a` (give it about 8 times the XML plus 64 KiB). Every signature that is present must verify by a key of the trust,
+ * and for a Response one must be there, outside of or inside what is encrypted. Within a signed Response nothing is
+ * decrypted: the signed bytes hold what is encrypted, and saml_read() opens it. A status other than Success is
+ * ERR_STATUS whether signed or not (there is no assertion to read). ERR_XML_*, ERR_RESPONSE_SHAPE, ERR_STATUS,
+ * ERR_ISSUER (no trust of that name), ERR_DECRYPT, ERR_SIGNATURE_MISSING, ERR_SIGNATURE_SHAPE, ERR_TRANSFORM,
+ * ERR_ALGORITHM, ERR_KEY_WEAK, ERR_SIGNATURE, ERR_MEMORY. Thread-safe.
  */
 int saml_verify_message(const struct saml_verify_request *rq, struct arena *a, struct saml_signed *ret, struct err *e);
 
-/* Goes with the router's use of it, which the worker's by_issuer replaces. */
 int saml_peek_issuer(struct slice xml, struct arena *a, struct slice *ret, struct err *e);
-
 /* The same for a Response and one trust, with `allow` in place of the trust's own: for tests and benchmarks. */
 int saml_verify(struct slice xml, const struct saml_trust *trust, unsigned allow, struct arena *a,
                 struct saml_signed *ret, struct err *e);

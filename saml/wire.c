@@ -207,10 +207,11 @@ static bool worker_may_say(enum err_code code)
     return false;
 }
 
-void wire_put_refused(struct buf *b, uint64_t id, const struct err *why)
+void wire_put_refused(struct buf *b, uint64_t id, size_t trust, const struct err *why)
 {
     struct out o = frame_begin(b, WIRE_REFUSED, id);
 
+    put_int(b, trust < SAML_TRUSTS_MAX ? trust : SAML_TRUSTS_MAX, 1);
     /* a code that it has no business with is a mistake of ours, and no reason for the router to shoot it */
     put_field(b, slice_of(err_name(worker_may_say(why->code) ? why->code : ERR_INTERNAL)), FIELD_MAX);
     put_field(b, slice_of(why->msg), sizeof why->msg - 1);
@@ -520,11 +521,12 @@ static void get_text(struct in *in, char *dst, size_t size, const char *what)
         (void)str_copy(dst, size, s);
 }
 
-int wire_get_refused(struct slice payload, struct err *ret, struct err *e)
+int wire_get_refused(struct slice payload, size_t *ret_trust, struct err *ret, struct err *e)
 {
     struct in in = {.rest = payload};
     struct err why = ERR_INIT;
     char name[48] = "";
+    size_t trust = (size_t)get_int(&in, 1, SAML_TRUSTS_MAX, "trust");
     enum err_code code;
 
     get_text(&in, name, sizeof name, "code");
@@ -542,5 +544,6 @@ int wire_get_refused(struct slice payload, struct err *ret, struct err *e)
     why.func = __func__;
     why.line = __LINE__;
     *ret = why;
+    *ret_trust = trust;
     return 0;
 }

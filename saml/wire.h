@@ -61,7 +61,7 @@ void wire_put_judge(struct buf *out, uint64_t id, const struct wire_judge *j);
 void wire_put_inspect(struct buf *out, uint64_t id, struct slice xml);
 void wire_put_signed(struct buf *out, uint64_t id, const struct saml_signed *s);
 void wire_put_inspected(struct buf *out, uint64_t id, const struct saml_inspection *i);
-void wire_put_refused(struct buf *out, uint64_t id, const struct err *why);
+void wire_put_refused(struct buf *out, uint64_t id, size_t trust, const struct err *why);
 
 /*
  * What a SIGNED reply to so much XML may have in its payload: the worker gives each document an arena of this size, and
@@ -83,7 +83,8 @@ int wire_get_inspect(struct slice payload, struct slice *ret_xml, struct err *e)
 int wire_get_signed(struct slice payload, struct saml_signed *ret, struct err *e);
 /* The text is copied into `a`, so that it outlives the payload; NULL: it points into the payload. */
 int wire_get_inspected(struct slice payload, struct arena *a, struct saml_inspection *ret, struct err *e);
-/* 0, and *ret is the refusal; its code is one that a worker may give, else ERR_WIRE. */
-int wire_get_refused(struct slice payload, struct err *ret, struct err *e);
+/* 0, and *ret is the refusal; its code is one that a worker may give, else ERR_WIRE. *ret_trust: whose keys were tried,
+ * SAML_TRUSTS_MAX if it did not come to that. */
+int wire_get_refused(struct slice payload, size_t *ret_trust, struct err *ret, struct err *e);
 
 #endif

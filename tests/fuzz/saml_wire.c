@@ -18,6 +18,7 @@ static bool again(const struct wire_frame *f, struct buf *out, struct err *e)
     struct wire_judge judge;
     struct saml_signed s;
     struct slice xml;
+    size_t trust;
     struct err why;
 
     switch (f->type) {
@@ -48,9 +49,9 @@ static bool again(const struct wire_frame *f, struct buf *out, struct err *e)
         wire_put_inspected(out, f->id, &inspection);
         return true;
     case WIRE_REFUSED:
-        if (wire_get_refused(f->payload, &why, e) != 0)
+        if (wire_get_refused(f->payload, &trust, &why, e) != 0)
             return false;
-        wire_put_refused(out, f->id, &why);
+        wire_put_refused(out, f->id, trust, &why);
         return true;
     }
     abort();

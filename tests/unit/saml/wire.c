@@ -368,23 +368,25 @@ static void an_inspection_comes_back(void **state)
 static void a_refusal_comes_back(void **state)
 {
     struct err why = ERR_INIT, got;
+    size_t trust;
     struct slice payload;
 
     (void)state;
     (void)err_mismatch(&why, ERR_ISSUER, "found\n\x80", "expected", "no identity provider of this name");
     (void)err_at(&why, "Response/Issuer");
     buf_reset(&out);
-    wire_put_refused(&out, 11, &why);
+    wire_put_refused(&out, 11, 3, &why);
     payload = the_frame(WIRE_REFUSED, 11);
-    assert_ok(wire_get_refused(payload, &got, &e), &e);
+    assert_ok(wire_get_refused(payload, &trust, &got, &e), &e);
     assert_int_equal(got.code, ERR_ISSUER);
+    assert_int_equal(trust, 3);
     assert_string_equal(got.msg, why.msg);
     assert_string_equal(got.found, why.found);
     assert_string_equal(got.expected, "expected");
     assert_string_equal(got.at, "Response/Issuer");
     assert_non_null(got.file);
     for (size_t n = 0; n < payload.n; n++)
-        assert_err(wire_get_refused(slice_make(payload.p, n), &got, &e), &e, "worker-protocol");
+        assert_err(wire_get_refused(slice_make(payload.p, n), &trust, &got, &e), &e, "worker-protocol");
 }
 
 /* A worker cannot make the router blame a person, a configuration or nobody. */
@@ -393,12 +395,14 @@ static void a_worker_has_few_codes(void **state)
     static const char *const bad[] = {"none", "wrong-password", "config-invalid", "recheck-failed", "no-such-code",
                                       "",     "Issuer-mismatch"};
     struct err why = ERR_INIT, got;
+    size_t trust;
 
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct buf payload;
 
         buf_init(&payload, 4096);
+        buf_add_char(&payload, SAML_TRUSTS_MAX);
         for (size_t k = 0; k < 5; k++) {
             const char *text = k == 0 ? bad[i] : "";
             const char n[4] = {(char)strlen(text), 0, 0, 0};
@@ -406,29 +410,31 @@ static void a_worker_has_few_codes(void **state)
             buf_add(&payload, n, 4);
             buf_add_str(&payload, text);
         }
-        assert_err(wire_get_refused(buf_slice(&payload), &got, &e), &e, "worker-protocol");
+        assert_err(wire_get_refused(buf_slice(&payload), &trust, &got, &e), &e, "worker-protocol");
         buf_free(&payload);
     }
     /* if ours raises another one, it is a mistake of ours, not a reason to shoot it */
     (void)err_set(&why, ERR_PASSWORD, "whatever");
     buf_reset(&out);
-    wire_put_refused(&out, 1, &why);
-    assert_ok(wire_get_refused(the_frame(WIRE_REFUSED, 1), &got, &e), &e);
+    wire_put_refused(&out, 1, SAML_TRUSTS_MAX, &why);
+    assert_ok(wire_get_refused(the_frame(WIRE_REFUSED, 1), &trust, &got, &e), &e);
     assert_int_equal(got.code, ERR_INTERNAL);
+    assert_int_equal(trust, SAML_TRUSTS_MAX);
 }
 
 /* It goes to logs as it is: nothing that moves a cursor or ends a line. */
 static void a_refusal_is_printable(void **state)
 {
     struct err why = ERR_INIT, got;
+    size_t trust;
 
     (void)state;
     (void)err_set(&why, ERR_XML_SYNTAX, "plain");
     for (size_t i = 0; i < 3; i++) {
         why.msg[2] = "\n\x7f\x80"[i];
         buf_reset(&out);
-        wire_put_refused(&out, 1, &why);
-        assert_err(wire_get_refused(the_frame(WIRE_REFUSED, 1), &got, &e), &e, "worker-protocol");
+        wire_put_refused(&out, 1, SAML_TRUSTS_MAX, &why);
+        assert_err(wire_get_refused(the_frame(WIRE_REFUSED, 1), &trust, &got, &e), &e, "worker-protocol");
     }
 }
 
