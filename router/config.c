@@ -390,6 +390,11 @@ const struct config_idp *config_idp(const struct config *c, const char *name)
     return NULL;
 }
 
+unsigned config_idp_allow(const struct config_idp *idp, int64_t now)
+{
+    return now < idp->allow_until ? idp->allow : 0;
+}
+
 const struct config_idp *config_idp_by_issuer(const struct config *c, struct slice issuer)
 {
     for (size_t i = 0; i < c->nidps; i++) {

@@ -30,7 +30,8 @@ int saml_judge(struct slice xml, const struct saml_trust *trust, unsigned allow,
 /* From what the worker returned onward. The verdict borrows from `s`, which must outlive it. */
 int saml_judge_signed(const struct saml_signed *s, const struct saml_trust *trust, unsigned allow,
                       const struct saml_expect *x, struct arena *a, struct saml_verdict *ret, struct err *e);
-/* As saml_judge_signed() without conditions: signatures and reading only. `keys`: for what is encrypted in signed bytes. */
+/* As saml_judge_signed() without conditions: signatures and reading only. `keys`: for what is encrypted in signed
+ * bytes. */
 int saml_judge_signed_only(const struct saml_signed *s, const struct saml_trust *trust, const struct saml_sp_keys *keys,
                            unsigned allow, struct arena *a, struct saml_verdict *ret, struct err *e);
 /* As saml_judge() without conditions: signatures and reading only (`usher verify --signature-only`). */
