@@ -20,6 +20,7 @@ struct exchange_job {
     const struct route *route;
     void (*handler)(struct exchange *x); /* the next to run */
     bool entered;                        /* counts in router->inflight */
+    bool to_worker;                      /* goes from its pool thread to the worker, not to the client */
     struct http_server *server;
     uint64_t handle;
 };
@@ -65,7 +66,7 @@ static void record(struct exchange *x)
 }
 
 /*
- * Runs the handler, and what it goes on with in the pool that it asks for. A full queue there is seen by the next
+ * Runs the handler, and what it goes on with where it asks for. A full queue there is seen by the next
  * handler as x->err, in this thread: it has to settle what the one before began.
  */
 static bool run_handler(struct job *job)
@@ -79,7 +80,11 @@ static bool run_handler(struct job *job)
     while (x->then) {
         j->handler = x->then;
         x->then = NULL;
-        if (jobs_submit(x->then_hash ? j->dispatcher->hash_pool : j->dispatcher->store_pool, job, &x->err) == 0)
+        j->to_worker = x->where == THEN_WORKER;
+        if (j->to_worker)
+            return true; /* by way of the loop, which alone may speak with its worker */
+        if (jobs_submit(x->where == THEN_HASH ? j->dispatcher->hash_pool : j->dispatcher->store_pool, job, &x->err) ==
+            0)
             return false; /* not ours any more */
         j->handler(x);
     }
@@ -95,6 +100,7 @@ static void free_job(struct exchange_job *j)
 {
     if (j->entered)
         inflight_leave(j->x.router->inflight, &j->x.client);
+    trusts_unref(j->x.trusts);
     buf_free(&j->x.reply_body);
     if (j->x.is_post) /* a password may have been in the form */
         arena_free_secret(&j->x.arena);
@@ -112,14 +118,64 @@ static void send_reply(struct exchange *x, struct http_request *req)
     http_respond(req, x->status, NULL, 0, buf_slice(&x->reply_body));
 }
 
-static void handler_done(struct job *job)
+/* To whoever still waits for it. */
+static void finish(struct exchange_job *j)
 {
-    struct exchange_job *j = (struct exchange_job *)job;
     struct http_request *req = http_request_by_handle(j->server, j->handle);
 
     if (req)
         send_reply(&j->x, req);
     free_job(j);
+}
+
+static void refuse_now(struct exchange_job *j);
+
+/* The next handler sees what the worker said. If there is no room for it in the pool, nothing is left to be done. */
+static void go_on(struct exchange_job *j)
+{
+    if (jobs_submit(j->dispatcher->store_pool, &j->job, &j->x.err) != 0)
+        refuse_now(j);
+}
+
+static void worker_answered(struct worker_request *r, struct slice reply, const struct err *why)
+{
+    struct exchange_job *j = r->arg;
+    struct exchange *x = &j->x;
+
+    if (why) {
+        x->err = *why;
+    } else {
+        x->worker_reply = arena_slice(&x->arena, reply);
+        if (!x->worker_reply.p)
+            (void)err_set(&x->err, ERR_MEMORY, "answer of the worker");
+    }
+    go_on(j);
+}
+
+static void ask_worker(struct exchange_job *j)
+{
+    struct exchange *x = &j->x;
+
+    j->to_worker = false;
+    x->ask.trusts = x->trusts;
+    x->ask.done = worker_answered;
+    x->ask.arg = j;
+    if (!j->dispatcher->worker) { /* nor is there a pool any more */
+        (void)err_set(&x->err, ERR_WORKER, "usher is stopping");
+        refuse_now(j);
+    } else if (worker_submit(j->dispatcher->worker, &x->ask, &x->err) != 0) {
+        go_on(j);
+    }
+}
+
+static void handler_done(struct job *job)
+{
+    struct exchange_job *j = (struct exchange_job *)job;
+
+    if (j->to_worker)
+        ask_worker(j);
+    else
+        finish(j);
 }
 
 /* The parts of the request that handlers look at, copied: the connection may be gone when they do. */
@@ -182,12 +238,35 @@ static const struct route *choose_route(struct exchange *x, struct http_request 
     return route ? route : &refusal_route;
 }
 
+/* From the loop, where nothing may block: in the log, but not in the store, which may be what is busy. */
+static void refuse_now(struct exchange_job *j)
+{
+    refuse_only(&j->x);
+    log_exchange(&j->x);
+    finish(j);
+}
+
 static void answer_health(struct dispatcher *d, struct http_request *req)
 {
-    char text[128];
+    const struct router *r = d->router;
+    uint64_t judged = 0, restarts = 0;
+    size_t running = 0, waiting = 0;
+    char text[256];
 
-    (void)snprintf(text, sizeof text, "ok\nstore jobs waiting %zu\nhash jobs waiting %zu\n",
-                   jobs_waiting(d->store_pool), jobs_waiting(d->hash_pool));
+    for (size_t i = 0; i < r->nworkers; i++) {
+        struct worker_stats s;
+
+        worker_stats(r->workers[i], &s);
+        running += s.pid != 0;
+        waiting += s.in_flight;
+        judged += s.judged;
+        restarts += s.restarts;
+    }
+    (void)snprintf(text, sizeof text,
+                   "ok\nstore jobs waiting %zu\nhash jobs waiting %zu\n"
+                   "workers %zu of %zu running, %llu restarts, %llu documents judged, %zu waiting\n",
+                   jobs_waiting(d->store_pool), jobs_waiting(d->hash_pool), running, r->nworkers,
+                   (unsigned long long)restarts, (unsigned long long)judged, waiting);
     http_add_header(req, "Content-Type", SLICE("text/plain; charset=utf-8"));
     http_add_header(req, "Cache-Control", SLICE("no-store"));
     http_respond(req, 200, NULL, 0, slice_of(text));
@@ -234,11 +313,8 @@ void dispatch(struct dispatcher *d, struct http_request *req)
     http_pend(req);
     if (enter(j, &e) && jobs_submit(d->store_pool, &j->job, &e) == 0)
         return;
-    j->x.err = e; /* refused at once; in the log, but not in the store, which may be what is busy */
-    refuse_only(&j->x);
-    log_exchange(&j->x);
-    send_reply(&j->x, req);
-    free_job(j);
+    j->x.err = e;
+    refuse_now(j);
 }
 
 void dispatch_auth(struct dispatcher *d, struct http_request *req)

@@ -13,6 +13,7 @@ struct dispatcher {
     struct router *router;
     struct jobs_pool *store_pool, *hash_pool;
     struct jobs_reply *reply;
+    struct worker *worker; /* NULL once the daemon stops */
 };
 
 /* The Host is that of public_url. */

@@ -16,9 +16,11 @@
 #include "base/secret.h"
 #include "router/config.h"
 #include "router/http/cookie.h"
+#include "router/worker.h"
 
 #define REPLY_HEADERS_MAX 24
 #define REQUEST_ID_SIZE 33
+#define ROUTER_LOOPS_MAX 64
 
 /* What all threads share. Set up by serve.c before the first request; each part is thread-safe or immutable. */
 struct router {
@@ -27,10 +29,20 @@ struct router {
     struct store *store;
     struct session_table *sessions;
     struct throttle *throttle;
-    struct grants_cache *grants; /* grants.h */
-    struct flood *flood;         /* flood.h */
-    struct inflight *inflight;   /* flood.h */
-    bool secure;                 /* public_url is https: HSTS */
+    struct grants_cache *grants;              /* grants.h */
+    struct flood *flood;                      /* flood.h */
+    struct inflight *inflight;                /* flood.h */
+    struct trusts *trusts;                    /* one for each of config->idps, in that order */
+    struct worker *workers[ROUTER_LOOPS_MAX]; /* one of each loop; for worker_stats() */
+    size_t nworkers;
+    bool secure; /* public_url is https: HSTS */
+};
+
+/* Where a handler goes on. */
+enum exchange_place {
+    THEN_STORE = 0, /* the store pool */
+    THEN_HASH,      /* the hash pool */
+    THEN_WORKER     /* the store pool, after the verification worker has answered x->ask */
 };
 
 struct reply_header {
@@ -55,10 +67,15 @@ struct exchange {
     char request_id[REQUEST_ID_SIZE];
     int64_t now;
 
-    /* to go on in another pool: set by a handler that makes no reply yet */
+    /* to go on elsewhere: set by a handler that makes no reply yet. If that place is full or fails, the next handler
+     * sees x->err; but one after the worker may never run, so there must be nothing that it would have to settle. */
     void (*then)(struct exchange *x);
-    bool then_hash; /* in the hash pool, else in the store pool */
-    void *state;    /* the handlers' own, in the arena */
+    enum exchange_place where;
+    void *state; /* the handlers' own, in the arena */
+    /* The document for THEN_WORKER: inspect, judge (its slices in the arena), fresh. */
+    struct worker_request ask;
+    struct trusts *trusts;     /* what it is judged by; held until the exchange ends. NULL: none yet */
+    struct slice worker_reply; /* in the arena; see struct worker_request */
 
     /* the reply */
     int status; /* 0: not set */

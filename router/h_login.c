@@ -337,7 +337,7 @@ static void check_password(struct exchange *x)
         rehash_if_needed(x, &l->account, password);
     }
     x->then = finish_password;
-    x->then_hash = false;
+    x->where = THEN_STORE;
 }
 
 void handle_login_password(struct exchange *x)
@@ -369,5 +369,5 @@ void handle_login_password(struct exchange *x)
     }
     x->state = l;
     x->then = check_password;
-    x->then_hash = true;
+    x->where = THEN_HASH;
 }

@@ -10,6 +10,7 @@
 #include "provisioning/admit.h"
 #include "router/grants.h"
 #include "router/pending.h"
+#include "router/log.h"
 #include "router/profile.h"
 #include "router/unsolicited.h"
 #include "saml/judge.h"
@@ -19,7 +20,12 @@
 
 /* What the ACS knows so far about one login. */
 struct acs {
+    struct slice xml;
+    struct saml_signed reply; /* of the worker; not believed */
+    bool unwrapped;           /* the worker has been given the content key */
+    bool again;               /* another worker has been asked, as the first one's answer did not hold */
     const struct config_idp *idp;
+    const struct saml_trust *trust; /* its keys; x->trusts holds them */
     struct saml_verdict verdict;
     struct slice request_id; /* the signed InResponseTo */
     char cookie_name[PENDING_COOKIE_SIZE];
@@ -60,21 +66,52 @@ static int read_message(struct exchange *x, struct slice *ret_xml)
     return r;
 }
 
-/*
- * The Issuer that stands in the message only chooses whose keys to try; it is unsigned here. The signed one is compared
- * with that identity provider's entity ID afterwards.
- */
-static int choose_idp(struct exchange *x, struct slice xml, struct acs *s)
-{
-    struct slice issuer;
+static void judge_answer(struct exchange *x);
 
-    if (saml_peek_issuer(xml, &x->arena, &issuer, &x->err) != 0)
+/*
+ * Hands the message to the worker and goes on with judge_answer(). The Issuer that stands in it only chooses whose keys
+ * are tried (it is unsigned there); the signed one is compared with that identity provider's entity ID afterwards.
+ */
+static void ask_worker(struct exchange *x, const struct acs *s, int trust, struct slice content_key)
+{
+    x->ask = (struct worker_request){.judge = {SAML_MESSAGE_RESPONSE, trust, content_key, s->xml}, .fresh = s->again};
+    x->then = judge_answer;
+    x->where = THEN_WORKER;
+}
+
+/* Whose login this would be. For the log also where the message was refused, as the worker says. */
+static void name_idp(struct exchange *x, struct acs *s, size_t trust)
+{
+    s->trust = trusts_get(x->trusts, trust);
+    s->idp = s->trust && trust < x->router->config->nidps ? &x->router->config->idps[trust] : NULL;
+    x->idp = s->idp ? s->idp->name : NULL;
+}
+
+static int read_answer(struct exchange *x, struct acs *s)
+{
+    if (wire_get_signed(x->worker_reply, &s->reply, &x->err) != 0)
         return -1;
-    s->idp = config_idp_by_issuer(x->router->config, issuer);
-    if (!s->idp)
-        return err_mismatch(&x->err, ERR_ISSUER, issuer.p, "the entity ID of a configured identity provider",
-                            "no identity provider of this name");
-    x->idp = s->idp->name;
+    name_idp(x, s, s->reply.trust);
+    return s->idp ? 0 : err_set(&x->err, ERR_RECHECK, "signed by an identity provider that is not there");
+}
+
+/*
+ * The worker can go no further without the content key. Asked once: with it the worker has all it needs, and the keys
+ * tried are those of the same identity provider, whose exceptions were applied to the unwrapping.
+ */
+static int unwrap(struct exchange *x, struct acs *s)
+{
+    const struct saml_wrapped_key *w = &s->reply.wrapped;
+    unsigned char *key = arena_alloc(&x->arena, SAML_CONTENT_KEY_MAX); /* wiped with the arena, as this is a POST */
+
+    if (!key)
+        return err_set(&x->err, ERR_MEMORY, "content key");
+    if (s->unwrapped)
+        return err_set(&x->err, ERR_RECHECK, "the worker wants a key that it has");
+    if (saml_unwrap_key(&x->router->config->sp_keys, config_idp_allow(s->idp, x->now), w, key, &x->err) != 0)
+        return -1;
+    s->unwrapped = true;
+    ask_worker(x, s, (int)s->reply.trust, slice_make(key, saml_cipher_key_size(w->content)));
     return 0;
 }
 
@@ -88,11 +125,52 @@ static struct slice signed_request_id(const struct saml_assertion *as)
     return (struct slice){NULL, 0};
 }
 
-/* Signature, then conditions against the request that the assertion itself names; the cookie must name the same one. */
-static int verify(struct exchange *x, struct slice xml, struct acs *s)
+/* An assertion in clear has its ID somewhere in the message. */
+static bool is_of_message(const struct acs *s)
+{
+    const struct slice *id = &s->verdict.assertion.id;
+
+    return s->unwrapped || memmem(s->xml.p, s->xml.n, id->p, id->n) != NULL ||
+           memmem(s->xml.p, s->xml.n, "EncryptedAssertion", strlen("EncryptedAssertion")) != NULL;
+}
+
+/* The router's own check of what the worker found, and the reading of it. */
+static int verify_signature(struct exchange *x, struct acs *s)
 {
     const struct config *c = x->router->config;
-    struct saml_expect expect = {.issuer = slice_of(s->idp->trust.issuer),
+
+    if (saml_judge_signed_only(&s->reply, s->trust, &c->sp_keys, config_idp_allow(s->idp, x->now), &x->arena,
+                               &s->verdict, &x->err) != 0)
+        return -1;
+    if (is_of_message(s))
+        return 0;
+    s->verdict = (struct saml_verdict){0};
+    return err_set(&x->err, ERR_RECHECK, "the worker answered with another message's assertion");
+}
+
+/*
+ * An honest worker's answer holds: xmlsec has verified the same bytes with the same keys. This one made a mistake, or
+ * was taken over by an earlier message, so the person gets a second opinion, of a new one.
+ */
+static bool is_suspect(const struct exchange *x, const struct acs *s)
+{
+    return !s->again && (x->err.code == ERR_RECHECK || x->err.code == ERR_SIGNATURE);
+}
+
+static void ask_another(struct exchange *x, struct acs *s)
+{
+    log_err(LOG_LEVEL_ERROR, "worker.distrusted", &x->err);
+    err_clear(&x->err);
+    s->again = true;
+    s->unwrapped = false;
+    ask_worker(x, s, WIRE_BY_ISSUER, SLICE(""));
+}
+
+/* The conditions, against the request that the assertion itself names; the cookie must name the same one. */
+static int verify_conditions(struct exchange *x, struct acs *s)
+{
+    const struct config *c = x->router->config;
+    struct saml_expect expect = {.issuer = slice_of(s->trust->issuer),
                                  .acs = slice_of(c->acs_url),
                                  .audience = slice_of(s->idp->entity_id),
                                  .now = x->now,
@@ -101,9 +179,6 @@ static int verify(struct exchange *x, struct slice xml, struct acs *s)
                                  .email_domains = s->idp->domains.v,
                                  .nemail_domains = s->idp->domains.n};
 
-    if (saml_judge_signature_only(xml, &s->idp->trust, &c->sp_keys, config_idp_allow(s->idp, x->now), &x->arena,
-                                  &s->verdict, &x->err) != 0)
-        return -1;
     s->request_id = signed_request_id(&s->verdict.assertion);
     expect.request_id = s->request_id;
     expect.unsolicited = s->request_id.p == NULL;
@@ -265,7 +340,7 @@ static int commit(struct exchange *x, const struct acs *s, struct store_login *l
 
     if (!row || !event)
         return err_set(&x->err, ERR_MEMORY, "session");
-    login->issuer = s->idp->trust.issuer;
+    login->issuer = s->trust->issuer;
     login->assertion_id = arena_strndup(&x->arena, as->id.p, as->id.n);
     login->valid_until = s->verdict.valid_until;
     login->email_key = s->verdict.email.key;
@@ -313,23 +388,13 @@ static void lead_onward(struct exchange *x, const struct acs *s)
     reply_redirect(x, arena_printf(&x->arena, "%s/login%s%s", x->router->config->public_url, to[0] ? "?to=" : "", to));
 }
 
-void handle_acs(struct exchange *x)
+/* Who it is has been proven; may they in? */
+static void finish_login(struct exchange *x, struct acs *s)
 {
-    struct acs *s = arena_alloc(&x->arena, sizeof *s);
     struct policy_decision decision = {0};
     struct store_login login = {0};
     struct session_view who;
-    struct slice xml;
 
-    if (!s) {
-        (void)err_set(&x->err, ERR_MEMORY, "login");
-        flow_refuse(x, "login.refused");
-        return;
-    }
-    if (read_message(x, &xml) != 0 || choose_idp(x, xml, s) != 0 || verify(x, xml, s) != 0) {
-        flow_refuse(x, "login.refused");
-        return;
-    }
     x->account = s->verdict.email.text;
     x->proven = true; /* a trusted key signed it, for us and now */
     if (!s->request_id.p) {
@@ -351,6 +416,50 @@ void handle_acs(struct exchange *x)
     }
     mark_done(x, s, who.id);
     flow_onward(x, &who, &s->pending.to);
+}
+
+static void judge_answer(struct exchange *x)
+{
+    struct acs *s = x->state;
+
+    if (x->err.code != ERR_NONE) {
+        name_idp(x, s, x->ask.refused_by);
+        flow_refuse(x, "login.refused");
+        return;
+    }
+    if (read_answer(x, s) != 0) {
+        flow_refuse(x, "login.refused");
+        return;
+    }
+    if (s->reply.wrapped.cipher.p) {
+        if (unwrap(x, s) != 0)
+            flow_refuse(x, "login.refused");
+        return;
+    }
+    if (verify_signature(x, s) != 0 && is_suspect(x, s)) {
+        ask_another(x, s);
+        return;
+    }
+    if (x->err.code != ERR_NONE || verify_conditions(x, s) != 0) {
+        flow_refuse(x, "login.refused");
+        return;
+    }
+    finish_login(x, s);
+}
+
+void handle_acs(struct exchange *x)
+{
+    struct acs *s = arena_alloc(&x->arena, sizeof *s);
+
+    if (!s || read_message(x, &s->xml) != 0) {
+        if (!s)
+            (void)err_set(&x->err, ERR_MEMORY, "login");
+        flow_refuse(x, "login.refused");
+        return;
+    }
+    x->state = s;
+    x->trusts = trusts_ref(x->router->trusts);
+    ask_worker(x, s, WIRE_BY_ISSUER, SLICE(""));
 }
 
 void handle_sp_metadata(struct exchange *x)

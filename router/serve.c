@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 #include "router/grants.h"
 #include "router/log.h"
 
-#define LOOPS_MAX 64
+#define LOOPS_MAX ROUTER_LOOPS_MAX
 #define STORE_THREADS 16
 #define STORE_QUEUE 1024
 #define HASH_QUEUE 64
@@ -35,6 +36,8 @@ struct loop {
     struct event_base *base;
     struct http_server *server;
     struct dispatcher dispatcher;
+    struct worker *worker;
+    int cpu;            /* -1: wherever there is room */
     struct event *stop; /* made active from the main thread */
     int stop_fd[2];
     pthread_t thread;
@@ -55,6 +58,8 @@ struct daemon {
     int64_t changes;
     unsigned ticks;
     bool housekeeping; /* one job of it is under way */
+    struct saml_trust
+        *idp_trusts; /* of config->idps, with their exceptions; what keys they hold is the configuration's */
 };
 
 /* --- loops
@@ -116,6 +121,20 @@ static void *loop_main(void *arg)
     return NULL;
 }
 
+/* In the main thread, before the loop's own runs: a worker that cannot work is an error of the start. */
+static int start_worker(struct daemon *d, struct loop *l, struct err *e)
+{
+    struct worker_options o;
+
+    worker_options_init(&o);
+    o.cpu = l->cpu;
+    o.log = true;
+    if (worker_new(l->base, &o, &l->worker, e) != 0)
+        return -1;
+    d->router.workers[d->router.nworkers++] = l->worker;
+    return worker_check(l->worker, e);
+}
+
 static int loop_init(struct daemon *d, struct loop *l, struct err *e)
 {
     struct event_config *ec = event_config_new();
@@ -138,8 +157,42 @@ static int loop_init(struct daemon *d, struct loop *l, struct err *e)
     if (http_server_new(l->base, &o, &l->server, e) != 0)
         return -1;
     http_server_set_tls(l->server, TAG_MAIN, d->tls);
-    l->dispatcher = (struct dispatcher){.router = &d->router, .store_pool = d->store_pool, .hash_pool = d->hash_pool};
+    if (start_worker(d, l, e) != 0)
+        return -1;
+    l->dispatcher = (struct dispatcher){
+        .router = &d->router, .store_pool = d->store_pool, .hash_pool = d->hash_pool, .worker = l->worker};
     return jobs_reply_new(l->base, &l->dispatcher.reply, e);
+}
+
+/*
+ * The core of each loop and its worker, which wake each other for every login: across cores that costs several times as
+ * much. Left alone if the administrator chose a number of loops, or gave us fewer cores than there are.
+ */
+static void choose_cores(struct daemon *d, size_t n)
+{
+    cpu_set_t cpus;
+    size_t i = 0;
+
+    for (size_t k = 0; k < n; k++)
+        d->loops[k].cpu = -1;
+    if (n < 2 || d->router.config->loops || sched_getaffinity(0, sizeof cpus, &cpus) != 0 ||
+        (size_t)CPU_COUNT(&cpus) != n)
+        return;
+    for (int cpu = 0; cpu < CPU_SETSIZE && i < n; cpu++) {
+        if (CPU_ISSET(cpu, &cpus))
+            d->loops[i++].cpu = cpu;
+    }
+}
+
+static void pin(const struct loop *l)
+{
+    cpu_set_t cpus;
+
+    if (l->cpu < 0)
+        return;
+    CPU_ZERO(&cpus);
+    CPU_SET((size_t)l->cpu, &cpus);
+    (void)pthread_setaffinity_np(l->thread, sizeof cpus, &cpus); /* only speed depends on it */
 }
 
 static int start_loops(struct daemon *d, struct err *e)
@@ -150,6 +203,7 @@ static int start_loops(struct daemon *d, struct err *e)
     int rc = 0;
 
     n = n > LOOPS_MAX ? LOOPS_MAX : n;
+    choose_cores(d, n);
     for (size_t i = 0; i < n; i++) {
         d->nloops++;
         if (loop_init(d, &d->loops[i], e) != 0)
@@ -160,6 +214,8 @@ static int start_loops(struct daemon *d, struct err *e)
     for (size_t i = 0; i < n && rc == 0; i++) {
         rc = pthread_create(&d->loops[i].thread, NULL, loop_main, &d->loops[i]);
         d->loops[i].started = rc == 0;
+        if (rc == 0)
+            pin(&d->loops[i]);
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return rc == 0 ? 0 : err_set(e, ERR_INTERNAL, "thread: %s", strerror(rc));
@@ -273,10 +329,30 @@ static int open_keys(struct daemon *d, struct err *e)
     return keyring_load(path, true, &d->router.keys, e);
 }
 
+/* The table that workers judge by: the exceptions of each identity provider beside its keys. */
+static int open_trusts(struct daemon *d, struct err *e)
+{
+    const struct config *c = d->router.config;
+    const struct saml_trust *all[CONFIG_IDPS_MAX];
+
+    d->idp_trusts = calloc(c->nidps ? c->nidps : 1, sizeof *d->idp_trusts);
+    if (!d->idp_trusts)
+        return err_set(e, ERR_MEMORY, "table of trusts");
+    for (size_t i = 0; i < c->nidps; i++) {
+        d->idp_trusts[i] = c->idps[i].trust;
+        d->idp_trusts[i].allow = c->idps[i].allow;
+        all[i] = &d->idp_trusts[i];
+    }
+    d->router.trusts = trusts_borrow(all, c->nidps);
+    return d->router.trusts ? 0 : err_set(e, ERR_MEMORY, "table of trusts");
+}
+
 static int open_state(struct daemon *d, struct err *e)
 {
     struct router *r = &d->router;
 
+    if (open_trusts(d, e) != 0)
+        return -1;
     if (open_keys(d, e) != 0 || store_open(r->config->store, &r->store, e) != 0)
         return -1;
     r->sessions = session_table_new(SESSION_TOKENS_MAX);
@@ -378,6 +454,12 @@ static void stop(struct daemon *d)
         if (d->loops[i].started)
             pthread_join(d->loops[i].thread, NULL);
     }
+    /* before the pools: whoever waited for a worker is told so in one of them */
+    d->router.nworkers = 0;
+    for (size_t i = 0; i < d->nloops; i++) {
+        d->loops[i].dispatcher.worker = NULL;
+        worker_free(d->loops[i].worker);
+    }
     jobs_pool_free(d->hash_pool);
     jobs_pool_free(d->store_pool);
     jobs_reply_free(d->reply);
@@ -405,6 +487,8 @@ static void stop(struct daemon *d)
     session_table_free(d->router.sessions);
     store_close(d->router.store);
     keyring_free(d->router.keys);
+    trusts_unref(d->router.trusts);
+    free(d->idp_trusts);
     http_conn_limit_free(d->limit);
     http_tls_free(d->tls);
     for (size_t i = 0; i < 3; i++) {
@@ -444,6 +528,7 @@ int serve(const struct config *c, struct err *e)
     if (!d)
         return err_set(e, ERR_MEMORY, "daemon");
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGCHLD, SIG_DFL); /* how a worker ended is asked of the kernel, which forgets it if this is ignored */
     d->router.config = c;
     r = run(d, e);
     stop(d);

@@ -213,29 +213,3 @@ int saml_verify(struct slice xml, const struct saml_trust *trust, unsigned allow
     with.allow = allow;
     return saml_verify_message(&rq, a, ret, e);
 }
-
-int saml_peek_issuer(struct slice xml, struct arena *a, struct slice *ret, struct err *e)
-{
-    struct located l;
-    struct _xmlDoc *doc = NULL;
-    struct slice issuer;
-    int result = -1;
-
-    if (!initialised)
-        return err_set(e, ERR_INTERNAL, "saml_init() was not called");
-    if (dom_parse(xml, &prescan_message, &doc, e) != 0)
-        return -1;
-    if (locate(doc, &l, e) != 0)
-        goto out;
-    issuer = l.outer.issuer;
-    if (!issuer.p && (!l.assertion || !dom_is(dom_first(l.assertion), SAML_NS_ASSERTION, "Issuer") ||
-                      !dom_text(dom_first(l.assertion), &issuer))) {
-        (void)err_set(e, ERR_ISSUER, "neither the Response nor the Assertion names its issuer");
-        goto out;
-    }
-    *ret = arena_slice(a, slice_trim(issuer));
-    result = ret->p ? 0 : err_set(e, ERR_MEMORY, "no room for the issuer");
-out:
-    dom_free(doc);
-    return result;
-}

@@ -90,7 +90,6 @@ void saml_cleanup(void);
  */
 int saml_verify_message(const struct saml_verify_request *rq, struct arena *a, struct saml_signed *ret, struct err *e);
 
-int saml_peek_issuer(struct slice xml, struct arena *a, struct slice *ret, struct err *e);
 /* The same for a Response and one trust, with `allow` in place of the trust's own: for tests and benchmarks. */
 int saml_verify(struct slice xml, const struct saml_trust *trust, unsigned allow, struct arena *a,
                 struct saml_signed *ret, struct err *e);

@@ -69,7 +69,7 @@ void wire_put_refused(struct buf *out, uint64_t id, size_t trust, const struct e
  */
 static inline size_t wire_reply_max(size_t xml)
 {
-    size_t n = xml < WIRE_PAYLOAD_MAX ? 16 * xml + 1024 * 1024 : WIRE_PAYLOAD_MAX;
+    size_t n = xml < WIRE_PAYLOAD_MAX ? 16 * xml + 128 * 1024 : WIRE_PAYLOAD_MAX;
 
     return n < WIRE_PAYLOAD_MAX ? n : WIRE_PAYLOAD_MAX;
 }
