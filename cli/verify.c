@@ -1,5 +1,5 @@
 /*
- * verify.c - `usher verify`: judges one Response file with the same code as the daemon.
+ * verify.c - `usher verify`: judges one Response file with the same code and the same worker as the daemon.
  *
  * Nothing of an identity reaches standard output unless the verdict is "accepted" (or the signature alone was asked
  * for).
@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "cli/replay.h"
 #include "cli/report.h"
+#include "cli/worker.h"
 #include "saml/judge.h"
 
 #define INPUT_MAX (8 * 1024 * 1024) /* 1 MiB of XML as base64 in a percent-encoded form, with room */
@@ -33,7 +34,7 @@ static const struct cli_option options[] = {
     {"unsolicited", 0, CLI_FLAG, offsetof(struct options, unsolicited), NULL, "no request was sent: InResponseTo must be absent"},
     {"now", 0, CLI_STRING, offsetof(struct options, now), "TIME", "RFC 3339, seconds, or 'issued': judge at the signed IssueInstant"},
     {"skew", 0, CLI_STRING, offsetof(struct options, skew), "SECONDS", "clock allowance, 0 to 300; 60 unless given"},
-    {"decrypt-key", 0, CLI_LIST, offsetof(struct options, decrypt_key), "FILE", "reserved: this version refuses encrypted assertions"},
+    {"decrypt-key", 0, CLI_LIST, offsetof(struct options, decrypt_key), "FILE", "PEM private key of the service provider; for encrypted assertions"},
     {"email-from", 0, CLI_STRING, offsetof(struct options, email_from), "SOURCE", "'nameid' or an attribute name; Entra's emailaddress claim unless given"},
     {"email-domain", 0, CLI_LIST, offsetof(struct options, email_domain), "DOMAIN", "a domain this IdP may speak for"},
     {"replay", 0, CLI_STRING, offsetof(struct options, replay), "FILE", "remember accepted assertion IDs here, refuse one seen before"},
@@ -46,6 +47,7 @@ static const struct cli_option options[] = {
 struct job {
     struct options o;
     struct saml_trust trust;
+    struct saml_sp_keys keys;
     struct saml_expect expect;
     struct report report;
     char domains[CLI_LIST_MAX][DOMAIN_MAX + 1];
@@ -133,9 +135,11 @@ static int parse_lists(struct job *j, struct err *e)
 
         buf_init(&key, 1024 * 1024);
         r = cli_read_file(o->decrypt_key.v[i], &key, e);
+        if (r == 0)
+            r = saml_sp_keys_add_pem(&j->keys, buf_slice(&key), false, e);
         buf_free_secret(&key);
         if (r != 0)
-            return err_wrap(e, "--decrypt-key");
+            return err_wrap(e, "--decrypt-key %s", o->decrypt_key.v[i]);
     }
     return 0;
 }
@@ -178,13 +182,31 @@ static int check_issuer(const struct job *j, struct err *e)
     return 0;
 }
 
+/* The worker finds the signed bytes, this process checks and reads them. */
+static int judge_signature(struct job *j, struct slice xml, struct arena *a, struct saml_verdict *v, struct err *e)
+{
+    const struct saml_trust *one = &j->trust;
+    struct saml_signed *found = arena_alloc(a, sizeof *found); /* the verdict borrows from it */
+    struct trusts *trusts = NULL;
+    struct worker *w = NULL;
+    int rc = -1;
+
+    j->trust.allow = j->allow;
+    trusts = trusts_borrow(&one, 1);
+    if (!found || !trusts)
+        (void)err_set(e, ERR_MEMORY, "no memory for a verdict");
+    else if (cli_worker_open(&w, e) == 0 && cli_worker_judge(w, trusts, &j->keys, xml, a, found, e) == 0)
+        rc = saml_judge_signed_only(found, &j->trust, &j->keys, j->allow, a, v, e);
+    worker_free(w);
+    trusts_unref(trusts);
+    return rc;
+}
+
 static int judge(struct job *j, struct slice content, struct arena *a, struct saml_verdict *v, struct err *e)
 {
     struct slice xml;
 
-    if (check_issuer(j, e) != 0 || saml_unwrap_file(content, a, &xml, e) != 0)
-        return -1;
-    if (saml_judge_signature_only(xml, &j->trust, j->allow, a, v, e) != 0)
+    if (check_issuer(j, e) != 0 || saml_unwrap_file(content, a, &xml, e) != 0 || judge_signature(j, xml, a, v, e) != 0)
         return -1;
     if (j->o.signature_only || j->report.now_is_issued)
         j->expect.now = v->assertion.issue_instant;
@@ -258,6 +280,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     rc = run_job(c, j, argv[0]);
 out:
     saml_trust_free(&j->trust);
+    saml_sp_keys_free(&j->keys);
     free(j);
     return rc;
 }
