@@ -1,5 +1,5 @@
 /*
- * verify.c - `usher verify`: judges one Response file with the same code as the daemon.
+ * verify.c - `usher verify`: judges one Response file with the same code and the same worker as the daemon.
  *
  * Nothing of an identity reaches standard output unless the verdict is "accepted" (or the signature alone was asked
  * for).
@@ -12,6 +12,7 @@
 #include "cli/judge_options.h"
 #include "cli/replay.h"
 #include "cli/report.h"
+#include "cli/worker.h"
 
 #define INPUT_MAX (8 * 1024 * 1024) /* 1 MiB of XML as base64 in a percent-encoded form, with room */
 
@@ -57,15 +58,34 @@ static bool check_required(const struct cli_command *c, const struct judge_optio
     return ok;
 }
 
+/* The worker finds the signed bytes, this process checks and reads them. */
+static int judge_signature(const struct job *j, struct slice xml, struct arena *a, struct saml_verdict *v,
+                           struct err *e)
+{
+    const struct judge_setup *s = &j->setup;
+    const struct saml_trust *one = &s->trusts[0];
+    struct saml_signed *found = arena_alloc(a, sizeof *found); /* the verdict borrows from it */
+    struct trusts *trusts = trusts_borrow(&one, 1);
+    struct worker *w = NULL;
+    int rc = -1;
+
+    if (!found || !trusts)
+        (void)err_set(e, ERR_MEMORY, "no memory for a verdict");
+    else if (cli_worker_open(&w, e) == 0 && cli_worker_judge(w, trusts, &s->keys, xml, a, found, e) == 0)
+        rc = saml_judge_signed_only(found, one, &s->keys, s->allow, a, v, e);
+    worker_free(w);
+    trusts_unref(trusts);
+    return rc;
+}
+
 static int judge(struct job *j, struct slice content, struct arena *a, struct saml_verdict *v, struct err *e)
 {
     const struct judge_options *o = &j->o.judge;
     const struct saml_trust *trust = &j->setup.trusts[0];
     struct slice xml;
 
-    if (judge_check_issuer(o, trust, e) != 0 || saml_unwrap_file(content, a, &xml, e) != 0)
-        return -1;
-    if (saml_judge_signature_only(xml, trust, &j->setup.keys, j->setup.allow, a, v, e) != 0)
+    if (judge_check_issuer(o, trust, e) != 0 || saml_unwrap_file(content, a, &xml, e) != 0 ||
+        judge_signature(j, xml, a, v, e) != 0)
         return -1;
     if (o->signature_only || j->setup.now_is_issued)
         j->setup.expect.now = v->assertion.issue_instant;

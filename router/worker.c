@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "router/log.h"
+#include "router/worker_impl.h"
 #include "router/worker_process.h"
 
 #define CHUNK ((size_t)256 * 1024)
@@ -552,8 +553,7 @@ void worker_free(struct worker *w)
     worker_process_kill(&w->process);
     worker_process_reap(&w->process, (char[8]){0}, 8);
     (void)err_set(&why, ERR_WORKER, "usher is stopping");
-    refuse_all(w, &w->flight, &why);
-    refuse_all(w, &w->waiting, &why);
+    worker_give_up(w, &why);
     buf_free(&w->in);
     buf_free(&w->out);
     if (w->owns_base)
@@ -571,87 +571,25 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
                                  .pid = w->pid};
 }
 
-/* --- for commands ------------------------------------------------------------------------------------------------- */
+/* --- worker_impl.h ------------------------------------------------------------------------------------------------ */
 
-struct call {
-    struct arena *arena;
-    struct slice reply;
-    struct err err;
-    bool done;
-};
-
-static void call_done(struct worker_request *r, struct slice reply, const struct err *why)
+struct event_base *worker_base(struct worker *w)
 {
-    struct call *c = r->arg;
-
-    c->done = true;
-    if (why) {
-        c->err = *why;
-        return;
-    }
-    c->reply = arena_slice(c->arena, reply);
-    if (!c->reply.p)
-        (void)err_set(&c->err, ERR_MEMORY, "no memory for an answer of %zu octets", reply.n);
+    return w->base;
 }
 
-int worker_call(struct event_base *base, struct worker *w, struct worker_request *r, struct arena *a,
-                struct slice *ret_reply, struct err *e)
+void worker_own_base(struct worker *w)
 {
-    struct call c = {.arena = a};
-
-    r->done = call_done;
-    r->arg = &c;
-    if (worker_submit(w, r, e) != 0)
-        return -1;
-    while (!c.done) {
-        if (event_base_loop(base ? base : w->base, EVLOOP_ONCE) != 0) {
-            (void)err_set(&c.err, ERR_INTERNAL, "nothing is left to wait for");
-            refuse_all(w, &w->flight, &c.err);
-            refuse_all(w, &w->waiting, &c.err);
-        }
-    }
-    if (c.err.code != ERR_NONE) {
-        *e = c.err;
-        return -1;
-    }
-    *ret_reply = c.reply;
-    return 0;
+    w->owns_base = true;
 }
 
-int worker_open_blocking(const struct worker_options *o, struct worker **ret, struct err *e)
+const char *worker_program(const struct worker *w)
 {
-    struct event_base *base = event_base_new();
-
-    if (!base)
-        return err_set(e, ERR_MEMORY, "event loop");
-    if (worker_new(base, o, ret, e) != 0) {
-        event_base_free(base);
-        return -1;
-    }
-    (*ret)->owns_base = true;
-    return 0;
+    return w->path;
 }
 
-/* It has to say, of a document that is no Response, that it is none. */
-int worker_check(struct worker *w, struct err *e)
+void worker_give_up(struct worker *w, const struct err *why)
 {
-    struct worker_request r = {.judge = {SAML_MESSAGE_RESPONSE, WIRE_BY_ISSUER, SLICE(""), SLICE("<Response/>")}};
-    struct slice reply;
-    struct err why = ERR_INIT;
-    struct arena a;
-
-    r.trusts = trusts_borrow(NULL, 0);
-    if (!r.trusts)
-        return err_set(e, ERR_MEMORY, "table of trusts");
-    arena_init(&a, 64 * 1024);
-    (void)worker_call(w->base, w, &r, &a, &reply, &why);
-    arena_free(&a);
-    trusts_unref(r.trusts);
-    if (why.code == ERR_RESPONSE_SHAPE)
-        return 0;
-    if (why.code == ERR_WORKER)
-        *e = why;
-    else
-        (void)err_set(e, ERR_WORKER, "the verification worker gives a wrong answer: %s", why.msg);
-    return err_wrap(e, "%s", w->path);
+    refuse_all(w, &w->flight, why);
+    refuse_all(w, &w->waiting, why);
 }
