@@ -163,12 +163,10 @@ static void *block_resize(void *p, size_t n)
 
 /* --- what libxml2 calls ------------------------------------------------------------------------------------------ */
 
-#if EACH_BY_MALLOC
-
-/* Every object is malloc()'s; while a document is open they are counted against the bound. */
+/* EACH_BY_MALLOC: malloc()'s own objects, counted against the bound while a document is open. */
 static void *count(void *p)
 {
-    if (p && is_open())
+    if (p)
         grown(t.used + malloc_usable_size(p));
     return p;
 }
@@ -177,58 +175,46 @@ static void uncount(void *p)
 {
     size_t n = p ? malloc_usable_size(p) : 0;
 
-    if (is_open())
-        t.used -= n < t.used ? n : t.used;
+    t.used -= n < t.used ? n : t.used; /* it may be older than the document */
 }
 
 static void *xml_malloc(size_t n)
 {
-    return is_open() && block_size(n) == 0 ? NULL : count(malloc(n));
+    if (!is_open())
+        return malloc(n);
+    if (!EACH_BY_MALLOC)
+        return block_new(n);
+    return block_size(n) ? count(malloc(n)) : NULL;
 }
 
 static void xml_free(void *p)
 {
-    uncount(p);
+    if (is_mapped(p)) {
+        block_free(p);
+        return;
+    }
+    if (EACH_BY_MALLOC && is_open())
+        uncount(p);
     free(p);
 }
 
 static void *xml_realloc(void *p, size_t n)
 {
-    void *bigger;
+    void *moved;
 
-    if (is_open() && block_size(n) == 0)
-        return NULL;
-    uncount(p);
-    bigger = realloc(p, n);
-    (void)count(bigger ? bigger : p);
-    return bigger;
-}
-
-#else
-
-static void *xml_malloc(size_t n)
-{
-    return is_open() ? block_new(n) : malloc(n);
-}
-
-static void xml_free(void *p)
-{
-    if (is_mapped(p))
-        block_free(p);
-    else
-        free(p);
-}
-
-static void *xml_realloc(void *p, size_t n)
-{
     if (!p)
         return xml_malloc(n);
-    if (!is_mapped(p))
-        return realloc(p, n); /* older than the document */
-    return is_open() ? block_resize(p, n) : NULL;
+    if (is_mapped(p))
+        return is_open() ? block_resize(p, n) : NULL;
+    if (!EACH_BY_MALLOC || !is_open())
+        return realloc(p, n);
+    if (block_size(n) == 0)
+        return NULL;
+    uncount(p);
+    moved = realloc(p, n);
+    (void)count(moved ? moved : p);
+    return moved;
 }
-
-#endif
 
 static char *xml_strdup(const char *s)
 {
