@@ -300,6 +300,8 @@ int encrypted_judge(const struct encrypted_parts *parts, unsigned allow, enum er
     *ret = (struct encrypted){.parts = parts};
     /* also where nothing below would look, within KeyInfo: several private-key operations for one message are work that
      * a stranger must not order */
+    if (count(parts, "Assertion") != 0)
+        return err_set(e, code, "an assertion in clear within what is encrypted");
     if (count(parts, "EncryptedData") != 1 || count(parts, "EncryptedKey") != 1)
         return err_set(e, code, "not exactly one EncryptedData and one EncryptedKey");
     if (!parts->v[0].only_elements)
