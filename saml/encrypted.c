@@ -300,6 +300,8 @@ int encrypted_judge(const struct encrypted_parts *parts, unsigned allow, enum er
     *ret = (struct encrypted){.parts = parts};
     /* also where nothing below would look, within KeyInfo: several private-key operations for one message are work that
      * a stranger must not order */
+    if (count(parts, "Assertion") != 0)
+        return err_set(e, code, "an assertion in clear within what is encrypted");
     if (count(parts, "EncryptedData") != 1 || count(parts, "EncryptedKey") != 1)
         return err_set(e, code, "not exactly one EncryptedData and one EncryptedKey");
     if (!parts->v[0].only_elements)
@@ -432,18 +434,15 @@ static bool declares(struct slice tag, size_t at, struct slice prefix)
     }
 }
 
-/* A namespace name as attribute value. It was normalized when it was read; what would be again is written as reference.
+/* As attribute value it is the same text. Other names exist on paper only, and libxml2 keeps their references as text.
  */
-static void add_value(struct buf *b, struct slice uri)
+static bool is_plain(struct slice uri)
 {
     for (size_t i = 0; i < uri.n; i++) {
-        unsigned char c = (unsigned char)uri.p[i];
-
-        if (c < 0x20 || c == '&' || c == '<' || c == '"')
-            buf_printf(b, "&#%u;", c);
-        else
-            buf_add_char(b, (char)c);
+        if ((unsigned char)uri.p[i] < 0x20 || uri.p[i] == '&' || uri.p[i] == '<' || uri.p[i] == '"')
+            return false;
     }
+    return uri.n > 0;
 }
 
 /*
@@ -454,7 +453,7 @@ static bool is_needed(const struct encrypted_parts *parts, size_t i, struct slic
 {
     const struct token_binding *b = &parts->scope[i];
 
-    if (b->uri.n == 0 || slice_is(b->prefix, "xml"))
+    if (!is_plain(b->uri) || slice_is(b->prefix, "xml"))
         return false;
     for (size_t k = i + 1; k < parts->nscope; k++) {
         if (slice_eq(parts->scope[k].prefix, b->prefix))
@@ -482,7 +481,7 @@ int encrypted_document(const struct encrypted *x, struct slice plaintext, struct
         if (!is_needed(x->parts, i, text) || declares(text, name_end, ns->prefix))
             continue;
         buf_printf(&b, ns->prefix.n ? " xmlns:%.*s=\"" : " xmlns%.*s=\"", SLICE_ARG(ns->prefix));
-        add_value(&b, ns->uri);
+        buf_add_slice(&b, ns->uri);
         buf_add_char(&b, '"');
     }
     buf_add(&b, text.p + name_end, text.n - name_end);
