@@ -28,6 +28,7 @@ struct router {
     struct session_table *sessions;
     struct throttle *throttle;
     struct grants_cache *grants; /* grants.h */
+    struct idp_keys *idp_keys;   /* idp_keys.h */
     struct flood *flood;         /* flood.h */
     struct inflight *inflight;   /* flood.h */
     bool secure;                 /* public_url is https: HSTS */

@@ -16,6 +16,7 @@
 #include "router/dispatch.h"
 #include "router/flood.h"
 #include "router/grants.h"
+#include "router/idp_keys.h"
 #include "router/log.h"
 
 #define LOOPS_MAX 64
@@ -55,6 +56,7 @@ struct daemon {
     int64_t changes;
     unsigned ticks;
     bool housekeeping; /* one job of it is under way */
+    bool refreshing;   /* so is one that fetches metadata, which may take its time */
 };
 
 /* --- loops
@@ -194,7 +196,8 @@ static bool housekeeping_run(struct job *job)
     int64_t now_at = h->changes;
 
     if (store_changes(r->store, &now_at, &e) == 0 && now_at != h->changes) {
-        if (session_table_refresh(r->sessions, r->store, &e) == 0 && grants_cache_reload(r->grants, r->store, &e) == 0)
+        if (session_table_refresh(r->sessions, r->store, &e) == 0 &&
+            grants_cache_reload(r->grants, r->store, &e) == 0 && idp_keys_reload(r->idp_keys, &e) == 0)
             h->changes = now_at; /* only then: a failed refresh is tried again at the next tick */
     }
     if (h->flush && e.code == ERR_NONE) {
@@ -216,6 +219,40 @@ static void housekeeping_done(struct job *job)
     free(h);
 }
 
+struct refresh {
+    struct job job;
+    struct daemon *daemon;
+};
+
+static bool refresh_run(struct job *job)
+{
+    idp_keys_refresh_due(((struct refresh *)job)->daemon->router.idp_keys, clock_now());
+    return true;
+}
+
+static void refresh_done(struct job *job)
+{
+    ((struct refresh *)job)->daemon->refreshing = false;
+    free(job);
+}
+
+/* In a job of its own: sessions that ended elsewhere must not wait for somebody's slow metadata. */
+static void start_refresh(struct daemon *d)
+{
+    struct err e = ERR_INIT;
+    struct refresh *r;
+
+    if (d->refreshing || !idp_keys_is_due(d->router.idp_keys, clock_now()) || !(r = calloc(1, sizeof *r)))
+        return;
+    r->job = (struct job){.run = refresh_run, .done = refresh_done, .reply = d->reply};
+    r->daemon = d;
+    d->refreshing = true;
+    if (jobs_submit(d->store_pool, &r->job, &e) != 0) {
+        d->refreshing = false;
+        free(r);
+    }
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct daemon *d = arg;
@@ -225,6 +262,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     d->ticks++;
+    start_refresh(d);
     if (d->housekeeping)
         return;
     h = calloc(1, sizeof *h);
@@ -286,7 +324,8 @@ static int open_state(struct daemon *d, struct err *e)
     r->secure = r->config->public_parsed.https;
     if (!r->sessions || !r->throttle || !r->flood || !r->inflight)
         return err_set(e, ERR_MEMORY, "session table");
-    if (store_changes(r->store, &d->changes, e) != 0 || grants_cache_new(r->store, &r->grants, e) != 0)
+    if (store_changes(r->store, &d->changes, e) != 0 || grants_cache_new(r->store, &r->grants, e) != 0 ||
+        idp_keys_new(r->config, r->store, &r->idp_keys, e) != 0)
         return -1;
     return session_table_refresh(r->sessions, r->store, e);
 }
@@ -378,6 +417,8 @@ static void stop(struct daemon *d)
         if (d->loops[i].started)
             pthread_join(d->loops[i].thread, NULL);
     }
+    if (d->router.idp_keys)
+        idp_keys_stop(d->router.idp_keys);
     jobs_pool_free(d->hash_pool);
     jobs_pool_free(d->store_pool);
     jobs_reply_free(d->reply);
@@ -398,6 +439,10 @@ static void stop(struct daemon *d)
     if (d->router.sessions && d->router.store &&
         session_table_flush(d->router.sessions, d->router.store, true, &e) != 0)
         log_err(LOG_LEVEL_WARNING, "stop", &e);
+    err_clear(&e);
+    if (d->router.idp_keys && idp_keys_flush(d->router.idp_keys, &e) != 0)
+        log_err(LOG_LEVEL_WARNING, "stop", &e);
+    idp_keys_free(d->router.idp_keys);
     grants_cache_free(d->router.grants);
     throttle_free(d->router.throttle);
     flood_free(d->router.flood);
