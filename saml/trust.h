@@ -46,9 +46,10 @@ struct saml_trust {
     char *sso_redirect; /* SingleSignOnService Location for HTTP-Redirect; NULL if none */
     /* SingleLogoutService: Location of either binding, and ResponseLocation (NULL: Location); NULL if none */
     char *slo_redirect, *slo_post, *slo_redirect_response, *slo_post_response;
-    int64_t valid_until;    /* of the metadata; 0: it does not say, 1: it says something that is no time */
-    int64_t cache_duration; /* seconds, of the metadata; 0: it does not say */
-    unsigned allow;         /* exceptions of the worker's half; the router applies its own, which may have ended */
+    bool want_signed_requests; /* WantAuthnRequestsSigned of the metadata */
+    int64_t valid_until;       /* of the metadata; 0: it does not say, 1: it says something that is no time */
+    int64_t cache_duration;    /* seconds, of the metadata; 0: it does not say */
+    unsigned allow;            /* exceptions of the worker's half; the router applies its own, which may have ended */
 };
 
 /* An empty trust. free clears what it holds and accepts a zeroed struct. */
