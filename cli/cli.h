@@ -75,6 +75,7 @@ extern const struct cli_command cli_serve, cli_config, cli_verify, cli_metadata,
 extern const struct cli_command cli_account_add, cli_account_list, cli_account_show, cli_account_disable,
     cli_account_enable, cli_account_passwd;
 extern const struct cli_command cli_bypass_grant, cli_bypass_revoke, cli_bypass_list;
+extern const struct cli_command cli_idp_list, cli_idp_test, cli_idp_refresh, cli_idp_approve, cli_idp_distrust;
 extern const struct cli_command cli_session_list, cli_session_revoke, cli_log_show;
 
 #endif

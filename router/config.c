@@ -308,15 +308,6 @@ const struct config_idp *config_idp(const struct config *c, const char *name)
     return NULL;
 }
 
-const struct config_idp *config_idp_by_issuer(const struct config *c, struct slice issuer)
-{
-    for (size_t i = 0; i < c->nidps; i++) {
-        if (c->idps[i].trust.issuer && slice_is(issuer, c->idps[i].trust.issuer))
-            return &c->idps[i];
-    }
-    return NULL;
-}
-
 const struct config_app *config_app(const struct config *c, const char *host, uint16_t port)
 {
     char with_port[256 + 8];

@@ -106,9 +106,8 @@ struct config {
 struct config *config_load(const char *path, struct conf_problems *p);
 void config_free(struct config *c);
 
-/* By name, by entity ID; NULL if there is none. */
+/* By name; NULL if there is none. */
 const struct config_idp *config_idp(const struct config *c, const char *name);
-const struct config_idp *config_idp_by_issuer(const struct config *c, struct slice issuer);
 /* The exceptions in force for this identity provider at `now`: SAML_ALLOW_*. */
 unsigned config_idp_allow(const struct config_idp *idp, int64_t now);
 /* "exception sha1 of idps.acme ends 2027-01-31T00:00:00Z (in 67 days)", one line for each in force; said at every

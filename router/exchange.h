@@ -32,7 +32,7 @@ struct router {
     struct grants_cache *grants;              /* grants.h */
     struct flood *flood;                      /* flood.h */
     struct inflight *inflight;                /* flood.h */
-    struct trusts *trusts;                    /* one for each of config->idps, in that order */
+    struct idp_keys *idp_keys;                /* idp_keys.h */
     struct worker *workers[ROUTER_LOOPS_MAX]; /* one of each loop; for worker_stats() */
     size_t nworkers;
     bool secure; /* public_url is https: HSTS */

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 
 #define STATUS_LINE_MAX 512
+#define CANCEL_MS 200 /* how long a stop may go unnoticed */
 #define GRACE_MS 2000 /* that usher-fetch gets beyond its own timeout, to say so */
 
 struct child {
@@ -125,7 +126,7 @@ static int send_request(struct child *c, const struct fetch_request *r, struct e
 }
 
 /* Everything up to the end of the child's output. */
-static int receive(struct child *c, int64_t deadline, struct buf *out, struct err *e)
+static int receive(struct child *c, int64_t deadline, const atomic_bool *cancelled, struct buf *out, struct err *e)
 {
     for (;;) {
         struct pollfd p = {.fd = c->out, .events = POLLIN};
@@ -135,7 +136,9 @@ static int receive(struct child *c, int64_t deadline, struct buf *out, struct er
 
         if (left <= 0)
             return err_set(e, ERR_FETCH, "usher-fetch did not end in time");
-        if (poll(&p, 1, (int)left) < 0 && errno != EINTR)
+        if (cancelled && atomic_load(cancelled))
+            return err_set(e, ERR_FETCH, "usher is stopping");
+        if (poll(&p, 1, (int)(left < CANCEL_MS ? left : CANCEL_MS)) < 0 && errno != EINTR)
             return err_set(e, ERR_FETCH, "usher-fetch: %s", strerror(errno));
         if (p.revents == 0)
             continue;
@@ -182,7 +185,8 @@ int fetch_run(const struct fetch_request *r, struct arena *a, struct slice *ret_
     if (fetch_path(path, sizeof path, e) != 0 || start(path, &c, e) != 0)
         return -1;
     buf_init(&out, r->body_max + STATUS_LINE_MAX);
-    if (send_request(&c, r, e) == 0 && receive(&c, clock_mono_ms() + r->timeout_ms + GRACE_MS, &out, e) == 0)
+    if (send_request(&c, r, e) == 0 &&
+        receive(&c, clock_mono_ms() + r->timeout_ms + GRACE_MS, r->cancelled, &out, e) == 0)
         rc = read_answer(buf_slice(&out), r->url, a, ret_body, e);
     close_fd(&c.in);
     close_fd(&c.out);

@@ -9,6 +9,8 @@
 #ifndef USHER_ROUTER_FETCH_H
 #define USHER_ROUTER_FETCH_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -18,7 +20,8 @@ struct fetch_request {
     size_t body_max;
     unsigned timeout_ms;
     bool allow_private;
-    const char *ca_file; /* NULL: the system's */
+    const char *ca_file;          /* NULL: the system's */
+    const atomic_bool *cancelled; /* NULL, or set by another thread to end it early: ERR_FETCH */
 };
 
 /* "DIRECTORY-OF-THIS-PROGRAM/usher-fetch". ERR_FETCH if it is not there. */

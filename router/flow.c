@@ -7,6 +7,7 @@
 #include "policy/trace.h"
 #include "router/pages.h"
 #include "router/pending.h"
+#include "router/idp_keys.h"
 
 #define FORM_COOKIE_BYTES 16
 #define LOOP_SECONDS 60
@@ -376,13 +377,14 @@ void flow_start_sso(struct exchange *x, const struct config_idp *idp, const stru
     struct pending p = {.idp = idp->name, .to = *t, .email = who->text, .started = x->now};
     char name[PENDING_COOKIE_SIZE], handle[17];
     unsigned char random[8];
+    struct trusts *trusts = idp_keys_current(x->router->idp_keys); /* its sign-on URL is in the metadata of now */
     struct saml_request request;
     struct buf value, url;
 
     saml_request_id(p.request_id);
     secret_random(random, sizeof random);
     hex_encode(handle, random, sizeof random); /* RelayState: opaque, and never looked at when it comes back */
-    request = (struct saml_request){.sso_url = idp->trust.sso_redirect,
+    request = (struct saml_request){.sso_url = trusts_get(trusts, (size_t)(idp - c->idps))->sso_redirect,
                                     .entity_id = idp->entity_id,
                                     .acs_url = c->acs_url,
                                     .id = p.request_id,
@@ -394,8 +396,11 @@ void flow_start_sso(struct exchange *x, const struct config_idp *idp, const stru
     pending_cookie_name(slice_of(p.request_id), name);
     buf_init(&value, 4000);
     buf_init(&url, 16384);
-    if (pending_seal(x->router->keys, &p, &value, &x->err) == 0 &&
-        saml_request_redirect(&request, &url, &x->err) == 0) {
+    if (!request.sso_url) {
+        (void)err_set(&x->err, ERR_METADATA, "idps.%s: its metadata could not be fetched yet", idp->name);
+        flow_refuse(x, "login.refused");
+    } else if (pending_seal(x->router->keys, &p, &value, &x->err) == 0 &&
+               saml_request_redirect(&request, &url, &x->err) == 0) {
         make_room(x);
         reply_cookie(x, name, buf_cstr(&value), HTTP_SAME_SITE_NONE, PENDING_SECONDS);
         reply_redirect(x, buf_cstr(&url));
@@ -404,4 +409,5 @@ void flow_start_sso(struct exchange *x, const struct config_idp *idp, const stru
     }
     buf_free(&value);
     buf_free(&url);
+    trusts_unref(trusts);
 }

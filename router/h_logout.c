@@ -13,6 +13,8 @@
  */
 #include "router/handlers.h"
 
+#include "router/idp_keys.h"
+
 #include "base/encode.h"
 #include "router/pages.h"
 #include "saml/logout.h"
@@ -133,23 +135,33 @@ static const char *or_null(const char *s)
     return s[0] ? s : NULL;
 }
 
+/* The keys and addresses of config->idps[i] as this exchange found them; held until it ends. */
+static const struct saml_trust *trust_of(struct exchange *x, size_t i)
+{
+    if (!x->trusts)
+        x->trusts = idp_keys_current(x->router->idp_keys);
+    return trusts_get(x->trusts, i);
+}
+
 /* To the identity provider of a session that has just ended, so that it ends its own. False: there is no way there, and
  * nothing was replied; that this happens is no failure. */
 static bool ask_idp(struct exchange *x, const struct session_row *row)
 {
     const struct config_idp *idp = row->idp[0] ? config_idp(x->router->config, row->idp) : NULL;
+    const struct saml_trust *trust;
     char id[SAML_REQUEST_ID_SIZE];
     struct saml_logout_out o;
     struct err e = ERR_INIT;
     struct buf url;
     bool sent = false;
 
-    if (!idp || !idp->trust.slo_redirect || !row->name_id[0])
+    trust = idp ? trust_of(x, (size_t)(idp - x->router->config->idps)) : NULL;
+    if (!trust || !trust->slo_redirect || !row->name_id[0])
         return false;
     saml_request_id(id);
     o = (struct saml_logout_out){.id = id,
                                  .issuer = idp->entity_id,
-                                 .destination = idp->trust.slo_redirect,
+                                 .destination = trust->slo_redirect,
                                  .issue_instant = x->now,
                                  .name_id = row->name_id,
                                  .name_id_format = or_null(row->name_id_format),
@@ -224,10 +236,14 @@ static int choose_idp(struct exchange *x, struct slice issuer, struct slo *s)
     const struct config *c = x->router->config;
     char found[200];
 
-    s->idp = config_idp_by_issuer(c, issuer);
     for (size_t i = 0; i < c->nidps && !s->idp && issuer.n; i++) {
-        if (c->idps[i].logout_issuer && slice_is(issuer, c->idps[i].logout_issuer))
+        const struct saml_trust *t = trust_of(x, i);
+
+        if ((t && t->issuer && slice_is(issuer, t->issuer)) ||
+            (c->idps[i].logout_issuer && slice_is(issuer, c->idps[i].logout_issuer))) {
             s->idp = &c->idps[i];
+            s->trust = t;
+        }
     }
     if (!s->idp) {
         str_cut(found, sizeof found, issuer);
@@ -235,7 +251,6 @@ static int choose_idp(struct exchange *x, struct slice issuer, struct slo *s)
                             "no identity provider of this name");
     }
     x->idp = s->idp->name;
-    s->trust = &s->idp->trust;
     s->allow = config_idp_allow(s->idp, x->now);
     return 0;
 }

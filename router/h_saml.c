@@ -10,6 +10,7 @@
 #include "provisioning/admit.h"
 #include "router/grants.h"
 #include "router/pending.h"
+#include "router/idp_keys.h"
 #include "router/log.h"
 #include "router/profile.h"
 #include "router/unsolicited.h"
@@ -358,6 +359,8 @@ static int commit(struct exchange *x, const struct acs *s, struct store_login *l
     (void)str_copy(row->name_qualifier, sizeof row->name_qualifier, as->name_qualifier);
     (void)str_copy(row->sp_name_qualifier, sizeof row->sp_name_qualifier, as->sp_name_qualifier);
     row->absolute_end = as->session_not_on_or_after;
+    row->has_key = true;
+    memcpy(row->key_sha256, s->verdict.signers[0].key->sha256, sizeof row->key_sha256);
     x->event = "login.accepted";
     flow_foresee(x, &s->pending.to, DOOR_SSO, s->groups);
     exchange_event(x, event);
@@ -414,6 +417,9 @@ static void finish_login(struct exchange *x, struct acs *s)
         flow_refuse(x, "login.refused");
         return;
     }
+    for (size_t i = 0; i < s->verdict.signed_parts.nsig; i++)
+        idp_keys_used(x->router->idp_keys, (size_t)(s->idp - x->router->config->idps),
+                      s->verdict.signers[i].key->sha256, x->now);
     mark_done(x, s, who.id);
     flow_onward(x, &who, &s->pending.to);
 }
@@ -424,6 +430,8 @@ static void judge_answer(struct exchange *x)
 
     if (x->err.code != ERR_NONE) {
         name_idp(x, s, x->ask.refused_by);
+        if (x->err.code == ERR_SIGNATURE && s->idp) /* a rollover that the metadata at hand does not know yet? */
+            idp_keys_unknown_key(x->router->idp_keys, x->ask.refused_by, x->now);
         flow_refuse(x, "login.refused");
         return;
     }
@@ -458,7 +466,7 @@ void handle_acs(struct exchange *x)
         return;
     }
     x->state = s;
-    x->trusts = trusts_ref(x->router->trusts);
+    x->trusts = idp_keys_current(x->router->idp_keys);
     ask_worker(x, s, WIRE_BY_ISSUER, SLICE(""));
 }
 

@@ -67,13 +67,15 @@ bool idp_key_is_distrusted(const struct idp_key_list *l, const unsigned char sha
 
 /* --- fetching and the worker ------------------------------------------------------------------------------------- */
 
-int idp_document_fetch(const struct config_idp *idp, struct arena *a, struct slice *ret, struct err *e)
+int idp_document_fetch(const struct config_idp *idp, const atomic_bool *cancelled, struct arena *a, struct slice *ret,
+                       struct err *e)
 {
     const struct fetch_request r = {.url = idp->metadata,
                                     .body_max = SAML_METADATA_MAX,
                                     .timeout_ms = FETCH_TIMEOUT_MS,
                                     .allow_private = idp->metadata_private,
-                                    .ca_file = idp->metadata_ca};
+                                    .ca_file = idp->metadata_ca,
+                                    .cancelled = cancelled};
 
     return fetch_run(&r, a, ret, e);
 }

@@ -8,6 +8,8 @@
 #ifndef USHER_ROUTER_IDP_DOCUMENT_H
 #define USHER_ROUTER_IDP_DOCUMENT_H
 
+#include <stdatomic.h>
+
 #include "accounts/store.h"
 #include "router/config.h"
 
@@ -21,8 +23,9 @@ void idp_key_list_free(struct idp_key_list *l);
 const struct idp_key *idp_key_list_find(const struct idp_key_list *l, const unsigned char sha256[STORE_KEY_BYTES]);
 bool idp_key_is_distrusted(const struct idp_key_list *l, const unsigned char sha256[STORE_KEY_BYTES]);
 
-/* Fetches from the configured URL. Blocks. ERR_FETCH, ERR_LIMIT. */
-int idp_document_fetch(const struct config_idp *idp, struct arena *a, struct slice *ret, struct err *e);
+/* Fetches from the configured URL. Blocks, until it is `cancelled` (may be NULL). ERR_FETCH, ERR_LIMIT. */
+int idp_document_fetch(const struct config_idp *idp, const atomic_bool *cancelled, struct arena *a, struct slice *ret,
+                       struct err *e);
 /*
  * The bytes to read and to keep, from a worker process of its own that ends with it: what strangers may have done to
  * the workers of logins must not reach the keys. With a metadata_signer these are the signed bytes, checked here again.

@@ -333,9 +333,14 @@ void idp_keys_refresh_due(struct idp_keys *k, int64_t now)
         (void)idp_keys_rebuild(k, now, &e);
     if (e.code != ERR_NONE)
         log_err(LOG_LEVEL_WARNING, "metadata", &e);
-    for (size_t i = 0; i < k->config->nidps; i++)
+    for (size_t i = 0; i < k->config->nidps && !atomic_load(&k->stopping); i++)
         refresh_one_due(k, i, now);
     (void)pthread_mutex_unlock(&k->working);
+}
+
+void idp_keys_stop(struct idp_keys *k)
+{
+    atomic_store(&k->stopping, true);
 }
 
 void idp_keys_unknown_key(struct idp_keys *k, size_t idp, int64_t now)

@@ -44,6 +44,9 @@ bool idp_keys_is_due(struct idp_keys *k, int64_t now);
 /* Fetches what is due, each in turn, and stores uses. In a pool thread; returns at once if another thread is at it. */
 void idp_keys_refresh_due(struct idp_keys *k, int64_t now);
 
+/* Before the pool of idp_keys_refresh_due() is freed: what it fetches ends early and nothing more is begun. */
+void idp_keys_stop(struct idp_keys *k);
+
 /* No known key verified a signature of this one: it becomes due, at most once in five minutes. Never blocks. */
 void idp_keys_unknown_key(struct idp_keys *k, size_t idp, int64_t now);
 

@@ -27,6 +27,8 @@ struct idp_keys {
     pthread_mutex_t building; /* held by the one thread that makes a new table; taken before `lock` */
     pthread_mutex_t working;  /* held by the one thread that refreshes what is due, as long as that takes */
 
+    atomic_bool stopping;
+
     pthread_mutex_t lock; /* guards what follows; never held across a call of the store */
     struct trusts *current;
     struct idp_entry entries[CONFIG_IDPS_MAX];

@@ -244,10 +244,11 @@ int idp_keys_refresh(struct idp_keys *k, size_t i, int64_t now, struct err *e)
     if (!idp->metadata_is_url)
         return err_set(e, ERR_USAGE, "idps.%s: its metadata is a file, which is read at start", idp->name);
     arena_init(&a, 8 * (size_t)STORE_DOCUMENT_MAX);
-    if (idp_document_fetch(idp, &a, &fetched, e) == 0 && idp_document_canonical(idp, fetched, &a, &document, e) == 0)
+    if (idp_document_fetch(idp, &k->stopping, &a, &fetched, e) == 0 &&
+        idp_document_canonical(idp, fetched, &a, &document, e) == 0)
         rc = idp_keys_take(k, i, document, now, e);
     arena_free(&a);
-    if (rc != 0) {
+    if (rc != 0 && !atomic_load(&k->stopping)) { /* a stop says nothing about the other side */
         (void)err_wrap(e, "idps.%s", idp->name);
         record_failure(k, i, now, e);
     }

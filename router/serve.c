@@ -17,6 +17,7 @@
 #include "router/dispatch.h"
 #include "router/flood.h"
 #include "router/grants.h"
+#include "router/idp_keys.h"
 #include "router/log.h"
 
 #define LOOPS_MAX ROUTER_LOOPS_MAX
@@ -58,8 +59,7 @@ struct daemon {
     int64_t changes;
     unsigned ticks;
     bool housekeeping; /* one job of it is under way */
-    struct saml_trust
-        *idp_trusts; /* of config->idps, with their exceptions; what keys they hold is the configuration's */
+    bool refreshing;   /* so is one that fetches metadata, which may take its time */
 };
 
 /* --- loops
@@ -250,7 +250,8 @@ static bool housekeeping_run(struct job *job)
     int64_t now_at = h->changes;
 
     if (store_changes(r->store, &now_at, &e) == 0 && now_at != h->changes) {
-        if (session_table_refresh(r->sessions, r->store, &e) == 0 && grants_cache_reload(r->grants, r->store, &e) == 0)
+        if (session_table_refresh(r->sessions, r->store, &e) == 0 &&
+            grants_cache_reload(r->grants, r->store, &e) == 0 && idp_keys_reload(r->idp_keys, &e) == 0)
             h->changes = now_at; /* only then: a failed refresh is tried again at the next tick */
     }
     if (h->flush && e.code == ERR_NONE) {
@@ -272,6 +273,40 @@ static void housekeeping_done(struct job *job)
     free(h);
 }
 
+struct refresh {
+    struct job job;
+    struct daemon *daemon;
+};
+
+static bool refresh_run(struct job *job)
+{
+    idp_keys_refresh_due(((struct refresh *)job)->daemon->router.idp_keys, clock_now());
+    return true;
+}
+
+static void refresh_done(struct job *job)
+{
+    ((struct refresh *)job)->daemon->refreshing = false;
+    free(job);
+}
+
+/* In a job of its own: sessions that ended elsewhere must not wait for somebody's slow metadata. */
+static void start_refresh(struct daemon *d)
+{
+    struct err e = ERR_INIT;
+    struct refresh *r;
+
+    if (d->refreshing || !idp_keys_is_due(d->router.idp_keys, clock_now()) || !(r = calloc(1, sizeof *r)))
+        return;
+    r->job = (struct job){.run = refresh_run, .done = refresh_done, .reply = d->reply};
+    r->daemon = d;
+    d->refreshing = true;
+    if (jobs_submit(d->store_pool, &r->job, &e) != 0) {
+        d->refreshing = false;
+        free(r);
+    }
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct daemon *d = arg;
@@ -281,6 +316,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     d->ticks++;
+    start_refresh(d);
     if (d->housekeeping)
         return;
     h = calloc(1, sizeof *h);
@@ -329,30 +365,10 @@ static int open_keys(struct daemon *d, struct err *e)
     return keyring_load(path, true, &d->router.keys, e);
 }
 
-/* The table that workers judge by: the exceptions of each identity provider beside its keys. */
-static int open_trusts(struct daemon *d, struct err *e)
-{
-    const struct config *c = d->router.config;
-    const struct saml_trust *all[CONFIG_IDPS_MAX];
-
-    d->idp_trusts = calloc(c->nidps ? c->nidps : 1, sizeof *d->idp_trusts);
-    if (!d->idp_trusts)
-        return err_set(e, ERR_MEMORY, "table of trusts");
-    for (size_t i = 0; i < c->nidps; i++) {
-        d->idp_trusts[i] = c->idps[i].trust;
-        d->idp_trusts[i].allow = c->idps[i].allow;
-        all[i] = &d->idp_trusts[i];
-    }
-    d->router.trusts = trusts_borrow(all, c->nidps);
-    return d->router.trusts ? 0 : err_set(e, ERR_MEMORY, "table of trusts");
-}
-
 static int open_state(struct daemon *d, struct err *e)
 {
     struct router *r = &d->router;
 
-    if (open_trusts(d, e) != 0)
-        return -1;
     if (open_keys(d, e) != 0 || store_open(r->config->store, &r->store, e) != 0)
         return -1;
     r->sessions = session_table_new(SESSION_TOKENS_MAX);
@@ -362,7 +378,8 @@ static int open_state(struct daemon *d, struct err *e)
     r->secure = r->config->public_parsed.https;
     if (!r->sessions || !r->throttle || !r->flood || !r->inflight)
         return err_set(e, ERR_MEMORY, "session table");
-    if (store_changes(r->store, &d->changes, e) != 0 || grants_cache_new(r->store, &r->grants, e) != 0)
+    if (store_changes(r->store, &d->changes, e) != 0 || grants_cache_new(r->store, &r->grants, e) != 0 ||
+        idp_keys_new(r->config, r->store, &r->idp_keys, e) != 0)
         return -1;
     return session_table_refresh(r->sessions, r->store, e);
 }
@@ -460,6 +477,8 @@ static void stop(struct daemon *d)
         d->loops[i].dispatcher.worker = NULL;
         worker_free(d->loops[i].worker);
     }
+    if (d->router.idp_keys)
+        idp_keys_stop(d->router.idp_keys);
     jobs_pool_free(d->hash_pool);
     jobs_pool_free(d->store_pool);
     jobs_reply_free(d->reply);
@@ -480,6 +499,10 @@ static void stop(struct daemon *d)
     if (d->router.sessions && d->router.store &&
         session_table_flush(d->router.sessions, d->router.store, true, &e) != 0)
         log_err(LOG_LEVEL_WARNING, "stop", &e);
+    err_clear(&e);
+    if (d->router.idp_keys && idp_keys_flush(d->router.idp_keys, &e) != 0)
+        log_err(LOG_LEVEL_WARNING, "stop", &e);
+    idp_keys_free(d->router.idp_keys);
     grants_cache_free(d->router.grants);
     throttle_free(d->router.throttle);
     flood_free(d->router.flood);
@@ -487,8 +510,6 @@ static void stop(struct daemon *d)
     session_table_free(d->router.sessions);
     store_close(d->router.store);
     keyring_free(d->router.keys);
-    trusts_unref(d->router.trusts);
-    free(d->idp_trusts);
     http_conn_limit_free(d->limit);
     http_tls_free(d->tls);
     for (size_t i = 0; i < 3; i++) {

@@ -270,6 +270,13 @@ static bool speaks_saml2(const struct token *role)
     return false;
 }
 
+/* xs:boolean */
+static bool is_true(struct slice s)
+{
+    s = slice_trim(s);
+    return slice_is(s, "true") || slice_is(s, "1");
+}
+
 /* The identity provider is found: who it is, before anything of it is kept. */
 static int check_entity(struct reader *r, struct err *e)
 {
@@ -283,20 +290,13 @@ static int check_entity(struct reader *r, struct err *e)
     return set_text(&r->trust->issuer, r->entity_id, e);
 }
 
-/* xs:boolean */
-static bool is_true(struct slice s)
-{
-    s = slice_trim(s);
-    return slice_is(s, "true") || slice_is(s, "1");
-}
-
 static int read_role(struct reader *r, const struct token *role, struct err *e)
 {
     struct token tok;
     bool child;
 
-    r->trust->want_signed_requests |= is_true(token_attr(role, "WantAuthnRequestsSigned"));
     read_life(role, &r->valid_until, &r->cache_duration);
+    r->trust->want_signed_requests |= is_true(token_attr(role, "WantAuthnRequestsSigned"));
     for (;;) {
         int rc;
 

@@ -3,11 +3,11 @@
  *
  * Linear walks. What passes is UTF-8 (or ASCII under another ASCII-compatible name, or ISO-8859-1, which is turned into
  * UTF-8 here: NetIQ sends it, and no converter of the C library is ever loaded), holds only characters that XML 1.0
- * allows, no DOCTYPE, no processing instruction (in metadata they pass: style sheets for browsers), no entity but the five and character references, one root element with
- * nothing but white space and comments around it, and keeps every limit below. It does not decide well-formedness:
- * names and namespaces are libxml2's business. The limits are what libxml2 2.9 and exclusive canonicalization need to
- * stay linear: attributes of a tag are compared pairwise, namespaces in scope are searched once per element and may be
- * written out once per element.
+ * allows, no DOCTYPE, no processing instruction (in metadata they pass: style sheets for browsers), no entity but the
+ * five and character references, one root element with nothing but white space and comments around it, and keeps every
+ * limit below. It does not decide well-formedness: names and namespaces are libxml2's business. The limits are what
+ * libxml2 2.9 and exclusive canonicalization need to stay linear: attributes of a tag are compared pairwise, namespaces
+ * in scope are searched once per element and may be written out once per element.
  */
 #ifndef USHER_SAML_PRESCAN_H
 #define USHER_SAML_PRESCAN_H

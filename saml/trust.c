@@ -78,7 +78,12 @@ static bool copy_text(char **dst, const char *src)
 
 int saml_trust_copy(struct saml_trust *dst, const struct saml_trust *src, struct err *e)
 {
-    struct saml_trust t = {.valid_until = src->valid_until, .cache_duration = src->cache_duration, .allow = src->allow};
+    struct saml_trust t = *src; /* for what is no pointer */
+
+    t.nkeys = 0;
+    memset(t.keys, 0, sizeof t.keys);
+    t.issuer = t.sso_redirect = t.slo_redirect = t.slo_post = NULL;
+    t.slo_redirect_response = t.slo_post_response = NULL;
 
     for (size_t i = 0; i < src->nkeys; i++) {
         struct saml_key *k = &t.keys[i];

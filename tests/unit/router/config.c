@@ -37,8 +37,6 @@ static void a_url(void **state)
     assert_null(idp->trust.issuer);
     assert_int_equal(idp->trust.nkeys, 0);
     assert_false(idp->metadata_private);
-    assert_null(config_idp_by_issuer(rig_config, SLICE("")));
-    assert_null(config_idp_by_issuer(rig_config, SLICE(RIG_ISSUER)));
 
     idp = rig_idp("{ " URL_IDP ", refresh: 5m, metadata_private: yes, metadata_ca: ca.pem, metadata_valid_until: yes, "
                   "tenant: " RIG_TENANT " }");

@@ -351,6 +351,32 @@ static void logout_addresses(void **state)
     saml_trust_free(&copy);
 }
 
+static void signed_requests(void **state)
+{
+    static const struct {
+        const char *value;
+        bool want;
+    } rows[] = {{"true", true}, {" 1 ", true}, {"false", false}, {"0", false}, {"TRUE", false}, {"", false}};
+    struct err e = ERR_INIT;
+    struct saml_trust t, copy;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_ok(read_md(&t, NULL, &e,
+                          "<EntityDescriptor " MD
+                          " entityID=\"urn:idp\"><IDPSSODescriptor WantAuthnRequestsSigned=\"%s\""
+                          " protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">" SIGNING
+                          "</IDPSSODescriptor></EntityDescriptor>",
+                          rows[i].value, rsa_cert),
+                  &e);
+        assert_int_equal(t.want_signed_requests, rows[i].want);
+        assert_ok(saml_trust_copy(&copy, &t, &e), &e);
+        assert_int_equal(copy.want_signed_requests, rows[i].want);
+        saml_trust_free(&copy);
+        saml_trust_free(&t);
+    }
+}
+
 static void times(void **state)
 {
 #define LIFE(group, entity, role)                                                     \
@@ -493,10 +519,19 @@ static void logout_address(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good),          cmocka_unit_test(keys),          cmocka_unit_test(no_usable_key),
-        cmocka_unit_test(not_an_idp),    cmocka_unit_test(aggregates),    cmocka_unit_test(sign_on_address),
-        cmocka_unit_test(several_files), cmocka_unit_test(too_many_keys), cmocka_unit_test(logout_address),
-        cmocka_unit_test(times),         cmocka_unit_test(federation),    cmocka_unit_test(logout_addresses),
+        cmocka_unit_test(good),
+        cmocka_unit_test(keys),
+        cmocka_unit_test(no_usable_key),
+        cmocka_unit_test(not_an_idp),
+        cmocka_unit_test(aggregates),
+        cmocka_unit_test(sign_on_address),
+        cmocka_unit_test(several_files),
+        cmocka_unit_test(too_many_keys),
+        cmocka_unit_test(logout_address),
+        cmocka_unit_test(times),
+        cmocka_unit_test(federation),
+        cmocka_unit_test(logout_addresses),
+        cmocka_unit_test(signed_requests),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
