@@ -14,9 +14,9 @@
 #define DRAIN_MS 2000
 
 struct options {
-    const char *listen, *public_url, *entity_id, *key, *cert, *people, *port_file;
+    const char *listen, *public_url, *entity_id, *key, *cert, *people, *port_file, *slo, *slo_answer;
     struct lab_list acs_allowed;
-    bool acs_any, auto_sign_in;
+    bool acs_any, auto_sign_in, slo_unsigned;
 };
 
 /* clang-format off */
@@ -30,6 +30,9 @@ static const struct lab_option options[] = {
     {"acs-allowed", LAB_LIST, offsetof(struct options, acs_allowed), "URL", "assertion consumer service to post to"},
     {"acs-any", LAB_FLAG, offsetof(struct options, acs_any), NULL, "post to whatever URL a request names"},
     {"auto", LAB_FLAG, offsetof(struct options, auto_sign_in), NULL, "a login_hint that names somebody signs them in at once"},
+    {"slo", LAB_STRING, offsetof(struct options, slo), "URL", "single logout: where its messages go at the service provider"},
+    {"slo-answer", LAB_STRING, offsetof(struct options, slo_answer), "ANSWER", "to LogoutRequests: success (unless given), partial, refused"},
+    {"slo-unsigned", LAB_FLAG, offsetof(struct options, slo_unsigned), NULL, "these answers are not signed"},
     {"port-file", LAB_STRING, offsetof(struct options, port_file), "FILE", "write the port here once it listens"},
 };
 /* clang-format on */
@@ -169,6 +172,9 @@ static int serve(const struct options *o, struct arena *a, const struct people *
         .n_acs_allowed = o->acs_allowed.n,
         .acs_any = o->acs_any,
         .sign_in_at_once = o->auto_sign_in,
+        .slo_url = o->slo,
+        .slo_answer = o->slo_answer,
+        .slo_unsigned = o->slo_unsigned,
     };
     int r = -1;
 
@@ -204,12 +210,22 @@ static bool load_people(const char *path, struct arena *a, struct people *ret)
     return ok;
 }
 
+static bool known_answer(const char *name)
+{
+    for (size_t i = 0; idp_slo_answers[i]; i++) {
+        if (strcmp(idp_slo_answers[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int run(const struct lab_command *self, int argc, char **argv)
 {
     struct options o = {0};
     struct people people = {0};
     struct err e = ERR_INIT;
     struct arena a;
+    struct url url;
     int rc = lab_parse(self, argc, argv, &o);
 
     if (rc != -1)
@@ -218,6 +234,10 @@ static int run(const struct lab_command *self, int argc, char **argv)
         return lab_usage_error(self, "--listen, --key, --cert and --people are required");
     if (o.acs_allowed.n == 0 && !o.acs_any)
         return lab_usage_error(self, "one of --acs-allowed URL and --acs-any is required");
+    if (o.slo_answer && !known_answer(o.slo_answer))
+        return lab_usage_error(self, "--slo-answer is success, partial or refused, not '%s'", o.slo_answer);
+    if (o.slo && url_parse(slice_of(o.slo), &url, &e) != 0)
+        return lab_usage_error(self, "--slo '%s' is not a URL: %s", o.slo, e.msg);
     arena_init(&a, ARENA_MAX);
     if (!load_people(o.people, &a, &people))
         rc = LAB_FAILED;

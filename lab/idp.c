@@ -4,12 +4,11 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/form.h"
-#include "lab/idp_pages.h"
+#include "lab/idp_impl.h"
 #include "saml/metadata.h"
 #include "saml/request.h"
 
 #define ARENA_MAX (4 * 1024 * 1024)
-#define PAGE_MAX (2 * MINT_XML_MAX)
 #define STATUS "urn:oasis:names:tc:SAML:2.0:status:"
 
 /* One sign-on request, read anew from what the browser carries. */
@@ -28,16 +27,21 @@ void idp_metadata(const struct idp *idp, struct buf *out)
     buf_printf(out,
                "\"><IDPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">"
                "<KeyDescriptor use=\"signing\"><KeyInfo xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><X509Data>"
-               "<X509Certificate>%s</X509Certificate></X509Data></KeyInfo></KeyDescriptor>"
-               "<SingleSignOnService Binding=\"" SAML_BINDING_REDIRECT "\" Location=\"",
+               "<X509Certificate>%s</X509Certificate></X509Data></KeyInfo></KeyDescriptor>",
                mint_key_cert(idp->key));
+    if (idp->slo_url) {
+        buf_add_str(out, "<SingleLogoutService Binding=\"" SAML_BINDING_REDIRECT "\" Location=\"");
+        html_escape(out, slice_of(idp->public_url));
+        buf_add_str(out, "/slo\"/>");
+    }
+    buf_add_str(out, "<SingleSignOnService Binding=\"" SAML_BINDING_REDIRECT "\" Location=\"");
     html_escape(out, slice_of(idp->public_url));
     buf_add_str(out, "/sso\"/></IDPSSODescriptor></EntityDescriptor>\n");
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
 
-static void respond_page(struct http_request *req, int status, const char *nonce, const struct buf *page)
+void idp_respond_page(struct http_request *req, int status, const char *nonce, const struct buf *page)
 {
     char csp[256];
     struct http_header headers[] = {
@@ -65,10 +69,10 @@ static void respond_error(struct http_request *req, const struct err *e)
     char nonce[IDP_NONCE_SIZE];
     struct buf page;
 
-    buf_init(&page, PAGE_MAX);
+    buf_init(&page, IDP_PAGE_MAX);
     idp_nonce(nonce);
     idp_page_error(e, nonce, &page);
-    respond_page(req, err_http_status(e->code), nonce, &page);
+    idp_respond_page(req, err_http_status(e->code), nonce, &page);
     buf_free(&page);
 }
 
@@ -80,7 +84,7 @@ static void respond_metadata(struct http_request *req, const struct idp *idp)
     };
     struct buf xml;
 
-    buf_init(&xml, PAGE_MAX);
+    buf_init(&xml, IDP_PAGE_MAX);
     idp_metadata(idp, &xml);
     if (buf_failed(&xml))
         http_respond_status(req, 500);
@@ -186,15 +190,15 @@ static int answer(struct http_request *req, const struct idp *idp, const struct 
 
     buf_init(&xml, MINT_XML_MAX);
     buf_init(&base64, 2 * MINT_XML_MAX);
-    buf_init(&page, PAGE_MAX);
+    buf_init(&page, IDP_PAGE_MAX);
     if (!who)
         cancelled_response(idp, sso, &xml);
     else if (signed_response(idp, sso, who, a, &xml, e) != 0)
         goto out;
     base64_encode(&base64, buf_cstr(&xml), xml.len);
     idp_nonce(nonce);
-    idp_page_post(sso->acs, buf_slice(&base64), sso->visit.relay_state, nonce, &page);
-    respond_page(req, 200, nonce, &page);
+    idp_page_post(sso->acs, "SAMLResponse", buf_slice(&base64), sso->visit.relay_state, nonce, &page);
+    idp_respond_page(req, 200, nonce, &page);
     r = 0;
 out:
     buf_free(&page);
@@ -215,10 +219,10 @@ static int get_sso(struct http_request *req, const struct idp *idp, struct arena
     hinted = people_find(idp->people, form_get(&sso.form, "login_hint"));
     if (hinted && idp->sign_in_at_once)
         return answer(req, idp, &sso, hinted, a, e);
-    buf_init(&page, PAGE_MAX);
+    buf_init(&page, IDP_PAGE_MAX);
     idp_nonce(nonce);
     idp_page_choose(idp, &sso.visit, hinted, nonce, &page);
-    respond_page(req, 200, nonce, &page);
+    idp_respond_page(req, 200, nonce, &page);
     buf_free(&page);
     return 0;
 }
@@ -243,10 +247,10 @@ static void get_home(struct http_request *req, const struct idp *idp)
     char nonce[IDP_NONCE_SIZE];
     struct buf page;
 
-    buf_init(&page, PAGE_MAX);
+    buf_init(&page, IDP_PAGE_MAX);
     idp_nonce(nonce);
     idp_page_home(idp, nonce, &page);
-    respond_page(req, 200, nonce, &page);
+    idp_respond_page(req, 200, nonce, &page);
     buf_free(&page);
 }
 
@@ -267,6 +271,10 @@ void idp_handle(struct http_request *req, void *arg)
         r = get_sso(req, idp, &a, &e);
     else if (req->method == HTTP_METHOD_POST && slice_is(req->path, "/sso/login"))
         r = post_login(req, idp, &a, &e);
+    else if (get && idp->slo_url && slice_is(req->path, "/slo"))
+        r = idp_get_slo(req, idp, &a, &e);
+    else if (get && idp->slo_url && slice_is(req->path, "/logout"))
+        r = idp_get_logout(req, idp, &a, &e);
     else
         http_respond_status(req, 404);
     if (r != 0)

@@ -57,7 +57,10 @@ void idp_page_home(const struct idp *idp, const char *nonce, struct buf *out)
     buf_add_str(out, "<p>Signing in starts at an application. This provider's <a href=\"/metadata\">metadata</a>:</p>\n"
                      "<p><code>");
     text(out, slice_of(idp->public_url));
-    buf_add_str(out, "/metadata</code></p>\n<p class=\"note\">For tests only: anybody can sign in as anybody.</p>\n");
+    buf_add_str(out, "/metadata</code></p>\n");
+    if (idp->slo_url)
+        buf_add_str(out, "<p>Sign somebody <a href=\"/logout\">out of the application</a>.</p>\n");
+    buf_add_str(out, "<p class=\"note\">For tests only: anybody can sign in as anybody.</p>\n");
     foot(out);
 }
 
@@ -99,20 +102,49 @@ void idp_page_choose(const struct idp *idp, const struct idp_visit *v, const str
     foot(out);
 }
 
-void idp_page_post(const char *acs, struct slice response_base64, struct slice relay_state, const char *nonce,
-                   struct buf *out)
+void idp_page_post(const char *to, const char *parameter, struct slice message_base64, struct slice relay_state,
+                   const char *nonce, struct buf *out)
 {
     head(out, "Back to the application", nonce);
     buf_add_str(out, "<form method=\"post\" action=\"");
-    text(out, slice_of(acs));
+    text(out, slice_of(to));
     buf_add_str(out, "\">\n");
-    hidden(out, "SAMLResponse", response_base64);
+    hidden(out, parameter, message_base64);
     if (relay_state.p)
         hidden(out, "RelayState", relay_state);
     buf_printf(out,
                "<button class=\"main\">Continue</button>\n</form>\n"
                "<script nonce=\"%s\">document.forms[0].submit()</script>\n",
                nonce);
+    foot(out);
+}
+
+void idp_page_logout(const struct idp *idp, const char *nonce, struct buf *out)
+{
+    head(out, "Sign out whom?", nonce);
+    buf_add_str(out, "<p>Sends a LogoutRequest to <code>");
+    text(out, slice_of(idp->slo_url));
+    buf_add_str(out, "</code>.</p>\n<form method=\"get\" action=\"/logout\">\n"
+                     "<p><label><input type=\"radio\" name=\"binding\" value=\"redirect\" checked> by redirect</label> "
+                     "<label><input type=\"radio\" name=\"binding\" value=\"post\"> by form</label> "
+                     "<label><input type=\"checkbox\" name=\"unsigned\" value=\"1\"> unsigned</label></p>\n<ul>\n");
+    for (size_t i = 0; i < idp->people->n; i++)
+        person_button(out, &idp->people->v[i], false);
+    buf_add_str(out, "</ul>\n</form>\n");
+    foot(out);
+}
+
+void idp_page_logged_out(struct slice status, struct slice sub_status, struct slice relay_state, const char *nonce,
+                         struct buf *out)
+{
+    head(out, "The application's answer", nonce);
+    buf_add_str(out, "<p>Status: <code id=\"status\">");
+    text(out, status);
+    buf_add_str(out, "</code></p>\n<p>below it: <code id=\"sub-status\">");
+    text(out, sub_status);
+    buf_add_str(out, "</code></p>\n<p>RelayState: <code id=\"relay-state\">");
+    text(out, relay_state);
+    buf_add_str(out, "</code></p>\n");
     foot(out);
 }
 

@@ -182,3 +182,43 @@ int mint_response(const struct mint_response *m, const struct mint_key *k, struc
         return err_set(e, ERR_LIMIT, "the Response does not fit %zu bytes", out->max);
     return r;
 }
+
+int mint_logout(const struct mint_logout *m, const struct mint_key *k, struct buf *out, struct err *e)
+{
+    struct buf xml;
+    int r;
+
+    if (k && mint_sign_check("rsa-sha256", k, e) != 0)
+        return -1;
+    buf_init(&xml, MINT_XML_MAX);
+    buf_add_str(&xml, "<samlp:LogoutRequest xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\"");
+    add_attribute(&xml, "ID", m->id);
+    buf_add_str(&xml, " Version=\"2.0\"");
+    add_time(&xml, "IssueInstant", m->issued);
+    add_attribute(&xml, "Destination", m->destination);
+    buf_add_str(&xml, "><Issuer xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\">");
+    add_escaped(&xml, m->issuer);
+    buf_add_str(&xml, "</Issuer>");
+    if (k)
+        mint_sign_template(&xml, "rsa-sha256", k, m->id);
+    buf_add_str(&xml, "<NameID xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\"");
+    add_attribute(&xml, "Format", m->name_id_format);
+    buf_add_char(&xml, '>');
+    add_escaped(&xml, m->name_id);
+    buf_add_str(&xml, "</NameID>");
+    if (m->session_index) {
+        buf_add_str(&xml, "<samlp:SessionIndex>");
+        add_escaped(&xml, m->session_index);
+        buf_add_str(&xml, "</samlp:SessionIndex>");
+    }
+    buf_add_str(&xml, "</samlp:LogoutRequest>");
+    if (!buf_failed(&xml) && !k)
+        buf_add_slice(out, buf_slice(&xml));
+    r = buf_failed(&xml) ? err_set(e, ERR_LIMIT, "the LogoutRequest is larger than %d bytes", MINT_XML_MAX)
+        : k              ? mint_sign(buf_slice(&xml), k, out, e)
+                         : 0;
+    buf_free(&xml);
+    if (r == 0 && buf_failed(out))
+        return err_set(e, ERR_LIMIT, "the LogoutRequest does not fit %zu bytes", out->max);
+    return r;
+}

@@ -24,6 +24,8 @@ int mint_key_load(const char *key_file, const char *cert_file, struct mint_key *
 /* A new RSA-2048 key that shows the certificate of `victim`. ERR_INTERNAL. */
 int mint_key_forge(const struct mint_key *victim, struct mint_key **ret, struct err *e);
 void mint_key_free(struct mint_key *k);
+/* The private key as an EVP_PKEY *, for saml/logout.h; the key's own. */
+void *mint_key_pkey(const struct mint_key *k);
 /* The certificate in base64 without line breaks, for KeyInfo and metadata. */
 const char *mint_key_cert(const struct mint_key *k);
 
@@ -70,5 +72,14 @@ const char *const *mint_algorithms(void);
  * fit the key), ERR_LIMIT, ERR_INTERNAL (also: text that is not UTF-8).
  */
 int mint_response(const struct mint_response *m, const struct mint_key *k, struct buf *out, struct err *e);
+
+/* Appends a LogoutRequest for the POST binding, signed with rsa-sha256 if `k` is not NULL. ERR_USAGE, ERR_LIMIT,
+ * ERR_INTERNAL. */
+struct mint_logout {
+    const char *id, *issuer, *destination, *name_id, *name_id_format;
+    const char *session_index; /* NULL: none */
+    int64_t issued;
+};
+int mint_logout(const struct mint_logout *m, const struct mint_key *k, struct buf *out, struct err *e);
 
 #endif

@@ -162,6 +162,11 @@ const char *mint_key_cert(const struct mint_key *k)
     return buf_cstr(&k->cert);
 }
 
+void *mint_key_pkey(const struct mint_key *k)
+{
+    return k->pkey;
+}
+
 /* --- signing ------------------------------------------------------------------------------------------------------ */
 
 int mint_sign_check(const char *algorithm, const struct mint_key *k, struct err *e)

@@ -100,7 +100,7 @@ password=$(openssl rand -hex 8 | sed 's/..../&-/g; s/-$//')
 cp "$here/people.yaml" "$dir/people.yaml"
 sed -e "s|@LOGIN@|$login|g" -e "s|@WIKI@|${wiki#http://}|g" -e "s|@DIR@|$dir|g" "$here/usher.yaml.in" > "$dir/usher.yaml"
 . "$root/tests/e2e/lib/usher.sh"
-usher_metadata "$dir/idp.xml" "$idp/metadata" "$dir/certs/idp.pem" "$idp/sso"
+usher_metadata "$dir/idp.xml" "$idp/metadata" "$dir/certs/idp.pem" "$idp/sso" "$idp/slo"
 
 cd "$dir"
 {
@@ -115,7 +115,7 @@ cd "$dir"
 
 # --- identity provider, usher, nginx -----------------------------------------------------------------------------------------
 start idp "$build/usher-lab" idp --listen 127.0.0.1:0 --port-file idp.port --public-url "$idp" --key certs/idp.key --cert certs/idp.pem \
-	--people people.yaml --acs-allowed "$login/saml/acs"
+	--people people.yaml --acs-allowed "$login/saml/acs" --slo "$login/saml/slo"
 wait_for test -s idp.port
 
 start usher "$build/usher" serve -c usher.yaml

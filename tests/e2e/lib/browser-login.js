@@ -167,6 +167,32 @@ async function signingOut() {
 			assert.strictEqual((await raw(host, '/json', { Cookie: `__Host-usher=${kept[host]}` })).status, 302);
 		}
 	});
+	await test('the button goes on to the identity provider, which signs out as well and says so', async () => {
+		const page = await site.signIn(await site.visitor(), 'zoe');
+		await page.goto(site.url('login', '/logout'));
+		await page.locator('form[action="/logout"] button').click();
+		await page.waitForSelector('#signed-out');
+		assert.match(page.url(), /\/saml\/slo\?SAMLResponse=/);
+		assert.match(await page.textContent('#signed-out'), /has signed you out as well/);
+		// it asks for the password again
+		await page.goto(site.url('wiki'));
+		await site.type(page, 'zoe@usher.test');
+		await page.waitForURL(AT_PROVIDER);
+		await page.waitForSelector('#username');
+	});
+	await test('signing out at the identity provider ends the session here', async () => {
+		const page = await site.signIn(await site.visitor(), 'zoe');
+		const before = sessions();
+		const there = site.url('idp', '/simplesamlphp/resources/post.css'); // it returns to its own host only
+		await page.goto(site.url('idp', `/simplesamlphp/saml2/idp/SingleLogoutService.php?ReturnTo=${encodeURIComponent(there)}`));
+		await page.waitForURL(there);
+		assert.strictEqual(sessions(), before - 1);
+		const last = events().filter((e) => e.event === 'session.ended').pop();
+		assert.ok(last.idp);
+		assert.strictEqual((await cookies(page, site.url('login')))['__Host-usher'], undefined);
+		await page.goto(site.url('wiki'));
+		assert.ok(page.url().startsWith(site.url('login', '/login?')), page.url());
+	});
 }
 
 module.exports = { run };

@@ -1,6 +1,6 @@
 # ssp.sh - Debian's SimpleSAMLphp as a real identity provider on PHP's built-in server. Source common.sh first.
 #
-#   ssp_start SP-ENTITY SP-ACS [PUBLIC-URL]
+#   ssp_start SP-ENTITY SP-ACS [PUBLIC-URL]        single logout: beside the ACS, .../saml/slo
 #
 # PUBLIC-URL is where browsers see it if a proxy stands in front ("https://idp.other.test:8443/simplesamlphp/"). Sets
 #   SSP_PORT     of 127.0.0.1, plain HTTP       SSP_URL       its base, with a slash at the end
@@ -32,7 +32,7 @@ ssp_start() {
 
 	# Several workers, as a browser keeps idle connections; a process group of its own, so that none outlives it.
 	SIMPLESAMLPHP_CONFIG_DIR=$E2E_LIB/ssp PHP_CLI_SERVER_WORKERS=4 SSP_DIR=$SSP_DIR SSP_URL=$SSP_URL SSP_SECRET=$SSP_SECRET \
-		SSP_ENTITY=$SSP_ENTITY SSP_SP_ENTITY=$SSP_SP_ENTITY SSP_SP_ACS=$SSP_SP_ACS \
+		SSP_ENTITY=$SSP_ENTITY SSP_SP_ENTITY=$SSP_SP_ENTITY SSP_SP_ACS=$SSP_SP_ACS SSP_SP_SLO=${SSP_SP_ACS%/acs}/slo \
 		setsid php -d display_errors=stderr -d session.gc_probability=0 -S "127.0.0.1:$SSP_PORT" -t "$SSP_DIR/htdocs" \
 		>"$SSP_DIR/log/php" 2>&1 &
 	SSP_PID=$!

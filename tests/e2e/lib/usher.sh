@@ -1,13 +1,16 @@
 # usher.sh - starting `usher serve` in tests; sourced after common.sh.
 
-# usher_metadata FILE ENTITY CERT SSO-URL: identity provider metadata around one certificate.
+# usher_metadata FILE ENTITY CERT SSO-URL [SLO-URL]: identity provider metadata around one certificate.
 usher_metadata() {
+	# not inside the here-document: shells differ in what they make of quotes there
+	usher_slo=${5:+"<SingleLogoutService Binding='urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect' Location='$5'/>"}
 	cat >"$1" <<-XML
 		<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="$2">
 		<IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
 		<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>
 		$(sed '/-----/d' "$3")
 		</X509Certificate></X509Data></KeyInfo></KeyDescriptor>
+		$usher_slo
 		<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="$4"/>
 		</IDPSSODescriptor></EntityDescriptor>
 	XML

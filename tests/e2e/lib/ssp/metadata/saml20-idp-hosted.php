@@ -1,5 +1,5 @@
 <?php
-/* The identity provider: Entra's claim names, NameID is the mail address, Response and Assertion both signed. */
+/* The identity provider: Entra's claim names, NameID is the mail address, Response, Assertion and logout messages signed. */
 $metadata[getenv('SSP_ENTITY')] = [
     'host' => '__DEFAULT__',
     'privatekey' => 'idp.key',
@@ -7,6 +7,7 @@ $metadata[getenv('SSP_ENTITY')] = [
     'auth' => 'people',
     'saml20.sign.response' => true,
     'saml20.sign.assertion' => true,
+    'sign.logout' => true,
     'signature.algorithm' => 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
     'NameIDFormat' => 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
     'attributes.NameFormat' => 'urn:oasis:names:tc:SAML:2.0:attrname-format:uri',
