@@ -14,6 +14,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#ifndef USHER_VERSION
+#define USHER_VERSION "0.1"
+#endif
+
 #define CLI_OK 0
 #define CLI_REFUSED 1
 #define CLI_FAILED 2
@@ -71,7 +75,7 @@ void cli_text(struct buf *out, struct slice s);
 bool cli_colour(void);
 
 extern const struct cli_command *const cli_commands[]; /* NULL-terminated; cli/main.c */
-extern const struct cli_command cli_serve, cli_config, cli_verify, cli_metadata, cli_explain;
+extern const struct cli_command cli_serve, cli_config, cli_verify, cli_audit, cli_metadata, cli_explain;
 extern const struct cli_command cli_account_add, cli_account_list, cli_account_show, cli_account_disable,
     cli_account_enable, cli_account_passwd;
 extern const struct cli_command cli_bypass_grant, cli_bypass_revoke, cli_bypass_list;

@@ -8,10 +8,6 @@
 #include "base/secret.h"
 #include "saml/verify.h"
 
-#ifndef USHER_VERSION
-#define USHER_VERSION "0.1"
-#endif
-
 const struct cli_command *const cli_commands[] = {
     &cli_serve,
     &cli_config,
@@ -35,6 +31,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_idp_refresh,
     &cli_idp_approve,
     &cli_idp_distrust,
+    &cli_audit,
     NULL,
 };
 

@@ -1,11 +1,9 @@
 /* report.c - see report.h. */
 #include "cli/report.h"
 
-#include <jansson.h>
-
-#include "base/clock.h"
 #include "base/encode.h"
 #include "cli/cli.h"
+#include "cli/json.h"
 
 #define OUTPUT_MAX (32 * 1024 * 1024)
 
@@ -96,21 +94,6 @@ static void print_text(const struct report *r, const struct saml_verdict *v, str
         row(out, "allowed", slice_of(allowed));
     }
     rows_attributes(out, as);
-}
-
-static json_t *js(struct slice s)
-{
-    json_t *t = s.p ? json_stringn(s.p, s.n) : NULL;
-
-    return t ? t : json_null();
-}
-
-static json_t *js_time(int64_t t)
-{
-    char text[TIME_TEXT_SIZE];
-
-    time_format(t, text);
-    return t ? json_string(text) : json_null();
 }
 
 static json_t *json_signers(const struct saml_verdict *v)

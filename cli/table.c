@@ -64,6 +64,15 @@ void table_print(struct table *t)
     (void)scols_print_table(t->scols);
 }
 
+void table_flush(struct table *t)
+{
+    if (scols_table_get_nlines(t->scols) == 0)
+        return;
+    (void)scols_print_table(t->scols);
+    scols_table_remove_lines(t->scols);
+    (void)scols_table_enable_noheadings(t->scols, 1);
+}
+
 void table_free(struct table *t)
 {
     if (!t)

@@ -10,6 +10,8 @@ struct table *table_new(const char *format, ...) __attribute__((sentinel));
 /* As many const char * as there are columns, ended by NULL. Text from strangers is escaped for the terminal. */
 void table_row(struct table *t, ...) __attribute__((sentinel));
 void table_print(struct table *t);
+/* Prints the rows so far and forgets them, so that a long table need not be kept; the headings come once. */
+void table_flush(struct table *t);
 void table_free(struct table *t);
 
 #endif

@@ -249,8 +249,8 @@ static void note_assertion(struct walk *w, const xmlNode *node)
         i->traits |= SAML_TRAIT_ASSERTION_IN_EXTENSIONS;
     else if (dom_is(node->parent, SAML_NS_ASSERTION, "Assertion"))
         i->traits |= SAML_TRAIT_ASSERTION_IN_ASSERTION;
-    else
-        i->traits |= SAML_TRAIT_ASSERTION_HIDDEN;
+    else if (ancestor(node, SAML_NS_PROTOCOL, "Response") == w->root)
+        i->traits |= SAML_TRAIT_ASSERTION_HIDDEN; /* of a second Response it is not the hiding that counts */
 }
 
 /* Elements that a reader blind to namespaces takes for the real ones. */

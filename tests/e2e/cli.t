@@ -13,16 +13,16 @@ usher_metadata "$E2E_DIR/idp.xml" https://idp.other.test/ "$E2E_DIR/c/idp.pem" h
 # --- the command as a whole -------------------------------------------------------------------------------------------
 run "$USHER" --help
 is "--help: exit 0" $rc 0
-for c in serve config verify explain metadata 'account add' 'bypass grant' 'session revoke' 'log show'; do
+for c in serve config verify audit explain metadata 'account add' 'bypass grant' 'session revoke' 'log show'; do
 	has "--help names $c" "$E2E_DIR/out" "$c"
 	run_help=$("$USHER" $c --help) || :
 	ok "$c --help has an example" sh -c 'printf %s "$1" | grep -q "^example:"' - "$run_help"
 	"$USHER" --help >"$E2E_DIR/out"
 done
-hasnt "--help does not name what is not built" "$E2E_DIR/out" audit
-run "$USHER" audit
+hasnt "--help does not name what is not built" "$E2E_DIR/out" probe
+run "$USHER" probe
 is "an unknown command: exit 2" $rc 2
-has "an unknown command says so" "$E2E_DIR/err" "unknown command 'audit'"
+has "an unknown command says so" "$E2E_DIR/err" "unknown command 'probe'"
 run "$USHER" account
 is "half a command: exit 2" $rc 2
 has "half a command lists the rest" "$E2E_DIR/err" "usher account add"

@@ -1,0 +1,29 @@
+/* audit_in_process.c - the judge of audit_judge.h in this process. */
+#include "cli/audit_judge.h"
+
+static int inspect(struct audit_judge *j, struct slice xml, struct arena *a, struct saml_inspection *ret, struct err *e)
+{
+    (void)j;
+    return saml_inspect(xml, a, ret, e);
+}
+
+static int judge(struct audit_judge *j, struct slice xml, const struct saml_trust *trust, struct arena *a,
+                 struct saml_verdict *ret, struct err *e)
+{
+    (void)j;
+    return saml_judge_signature_only(xml, trust, trust->allow, a, ret, e);
+}
+
+static void nothing(struct audit_judge *j)
+{
+    (void)j;
+}
+
+int audit_judge_in_process(struct audit_judge **ret, struct err *e)
+{
+    static struct audit_judge one = {.inspect = inspect, .judge = judge, .free = nothing};
+
+    (void)e;
+    *ret = &one;
+    return 0;
+}
