@@ -30,6 +30,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     buf_init(&text, 16 * 1024 * 1024);
     if (o.check) {
         printf("%s: configuration OK\n", o.config);
+        config_print_registration(config, &text);
         config_print_exceptions(config, clock_now(), &text);
     } else {
         config_print(config, &text);

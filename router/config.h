@@ -32,12 +32,13 @@ struct config_idp {
     int profile;          /* enum idp_profile, see profile.h */
     const char *metadata; /* file, or URL if metadata_is_url */
     bool metadata_is_url;
-    int64_t refresh;             /* seconds from one fetch of the URL to the next, before jitter */
-    bool metadata_private;       /* the URL may lead to a private address */
-    const char *metadata_ca;     /* PEM file of the CA behind the URL; NULL: the system's */
-    const char *metadata_signer; /* PEM file: the metadata must be signed by one of its keys; NULL: need not */
-    struct saml_trust signer;    /* those keys */
-    bool metadata_valid_until;   /* metadata past its validUntil, or without one, is refused */
+    int64_t refresh;         /* seconds from one fetch of the URL to the next, before jitter */
+    bool metadata_private;   /* the URL may lead to a private address */
+    const char *metadata_ca; /* PEM file of the CA behind the URL; NULL: the system's */
+    const char
+        *metadata_signer;      /* PEM file: the metadata must be signed by one of its keys; URL only. NULL: need not */
+    struct saml_trust signer;  /* those keys */
+    bool metadata_valid_until; /* metadata past its validUntil, or without one, is refused */
     struct config_exception exceptions[CONFIG_EXCEPTIONS_MAX];
     size_t nexceptions;
     unsigned allow;            /* SAML_ALLOW_* of those that had not ended at start, for saml_trust.allow: the worker
@@ -113,6 +114,8 @@ unsigned config_idp_allow(const struct config_idp *idp, int64_t now);
 /* "exception sha1 of idps.acme ends 2027-01-31T00:00:00Z (in 67 days)", one line for each in force; said at every
  * start. */
 void config_print_exceptions(const struct config *c, int64_t now, struct buf *out);
+/* What Entra must have been told, a line each: for `usher config --check`. */
+void config_print_registration(const struct config *c, struct buf *out);
 /* By host (lower case) and port; 0 stands for the default port of public_url's scheme. NULL if there is none. */
 const struct config_app *config_app(const struct config *c, const char *host, uint16_t port);
 

@@ -19,7 +19,7 @@ static const struct conf_option idp_options[] = {
     {"refresh", CONF_T_DURATION, O(refresh), 0, NULL, NULL, 5 * MINUTE, 7 * DAY, "From one fetch of the metadata URL to the next, `6h` unless given; with jitter, and earlier when a signature is by an unknown key."},
     {"metadata_private", CONF_T_BOOL, O(metadata_private), 0, "no", NULL, 0, 0, "Whether the metadata URL may lead to a private, loopback or link-local address."},
     {"metadata_ca", CONF_T_PATH, O(metadata_ca), 0, NULL, NULL, 0, 0, "PEM file of the certificate authority behind the metadata URL; the system's unless given."},
-    {"metadata_signer", CONF_T_PATH, O(metadata_signer), 0, NULL, NULL, 0, 0, "PEM file with certificates or public keys: metadata counts only if it is signed by one of them."},
+    {"metadata_signer", CONF_T_PATH, O(metadata_signer), 0, NULL, NULL, 0, 0, "PEM file with certificates or public keys: metadata from the URL counts only if it is signed by one of them. Whoever put a file there vouches for it."},
     {"metadata_valid_until", CONF_T_BOOL, O(metadata_valid_until), 0, "no", NULL, 0, 0, "Whether metadata needs a validUntil that has not passed."},
     {"domains", CONF_T_DOMAINS, O(domains), CONF_REQUIRED, NULL, NULL, 0, 0, "The only e-mail domains this IdP may speak for."},
     {"email_from", CONF_T_STRING, O(email_from), 0, NULL, NULL, 0, 0, "The one source of the e-mail: an attribute name or `nameid`. Entra and ADFS: the emailaddress claim, never the UPN; Keycloak: its X500 email; Shibboleth: mail; otherwise `nameid`."},
@@ -91,6 +91,9 @@ static void find_metadata(struct config *c, struct config_idp *idp, struct conf_
             conf_problem(p, CONF_ERROR, at(idp, "metadata_private"), "metadata_private is for a metadata URL");
         if (idp->metadata_ca)
             conf_problem(p, CONF_ERROR, at(idp, "metadata_ca"), "metadata_ca is for a metadata URL");
+        if (idp->metadata_signer)
+            conf_problem(p, CONF_ERROR, at(idp, "metadata_signer"),
+                         "metadata_signer is for a metadata URL: whoever put the file there vouches for it");
     }
 }
 
@@ -212,6 +215,24 @@ void config_print_exceptions(const struct config *c, int64_t now, struct buf *ou
             buf_printf(out, "exception %s of idps.%s ends %s (in %lld days)\n", x->name, c->idps[i].name, until,
                        (long long)((x->until - now) / DAY));
         }
+    }
+}
+
+/* What cannot be seen from here: whether Entra has the same texts. */
+void config_print_registration(const struct config *c, struct buf *out)
+{
+    for (size_t i = 0; i < c->nidps; i++) {
+        const struct config_idp *idp = &c->idps[i];
+
+        if (idp->profile != PROFILE_ENTRA)
+            continue;
+        buf_printf(out,
+                   "idps.%s: Entra must have, octet by octet, the Identifier (Entity ID) %s (otherwise AADSTS700016), "
+                   "and the Reply URL %s (otherwise AADSTS50011)\n",
+                   idp->name, idp->entity_id, c->acs_url);
+        if (idp->sign_requests)
+            buf_printf(out, "idps.%s: Entra must have the certificate in %s as verification certificate\n", idp->name,
+                       c->sp_key_files.v[0]);
     }
 }
 

@@ -65,7 +65,7 @@ int signature_algorithm_find(struct slice uri, unsigned allow, const struct sign
 
         str_cut(found, sizeof found, uri);
         return err_mismatch(e, ERR_ALGORITHM, found, "rsa-sha256 (PKCS #1 v1.5), to be set at the identity provider",
-                            "RSA-PSS is not supported: the XML Security Library in use does not have it");
+                            "RSA-PSS is not supported (XML Security Library 1.2 does not have it)");
     }
     return not_allowed(uri, "signature", "rsa or ecdsa with sha256, sha384, sha512", e);
 }

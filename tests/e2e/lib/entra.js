@@ -102,6 +102,8 @@ async function main() {
 		const log = fs.readFileSync(`${env.E2E_DIR}/usher.log`, 'utf8');
 		for (const text of [check, log]) assert.match(text, /exception sha1 of idps\.allowed ends \d{4}-\d\d-\d\dT00:00:00Z \(in \d+ days\)/);
 		for (const text of [check, log]) assert.doesNotMatch(text, /exception sha1 of idps\.old/);
+		assert.match(check, /Identifier \(Entity ID\) https:\/\/login\.usher\.test\/saml\/metadata \(otherwise AADSTS700016\)/);
+		assert.match(check, /sp\.pem as verification certificate/);
 		assert.match(check, /the exception 'sha1' has ended and is not in force/);
 	});
 	done();

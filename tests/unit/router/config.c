@@ -63,8 +63,9 @@ static void options_that_are_refused(void **state)
         {"{ " ENTRA ", refresh: 1h }", "error: refresh is for a metadata URL"},
         {"{ " ENTRA ", metadata_private: yes }", "error: metadata_private is for a metadata URL"},
         {"{ " ENTRA ", metadata_ca: ca.pem }", "error: metadata_ca is for a metadata URL"},
-        {"{ " ENTRA ", metadata_signer: none.pem }", "none.pem"},
-        {"{ " ENTRA ", metadata_signer: idp.xml }", "trust-unusable"},
+        {"{ " ENTRA ", metadata_signer: idp.xml }", "error: metadata_signer is for a metadata URL"},
+        {"{ " URL_IDP ", metadata_signer: none.pem }", "none.pem"},
+        {"{ " URL_IDP ", metadata_signer: idp.xml }", "trust-unusable"},
         {"{ " ENTRA ", metadata_valid_until: yes }", "error: metadata_valid_until: the metadata has no validUntil"},
         {"{ " ENTRA ", tenant: contoso }", "error: 'contoso' is not a tenant ID"},
         {"{ " ENTRA ", tenant: 11111111-2222-3333-4444-55555555555g }", "is not a tenant ID"},
@@ -246,10 +247,29 @@ static void signers_of_metadata(void **state)
     (void)state;
     rig_write("signer.pem", pem, 0644);
     free(pem);
-    idp = rig_idp("{ " ENTRA ", metadata_signer: signer.pem }");
+    idp = rig_idp("{ " URL_IDP ", metadata_signer: signer.pem }");
     assert_non_null(idp);
     assert_int_equal(idp->signer.nkeys, 1);
     assert_int_equal(idp->signer.keys[0].type, SAML_KEY_RSA);
+}
+
+static void what_entra_must_have(void **state)
+{
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, 4096);
+    assert_non_null(rig_idp("{ " ENTRA ", entity_id: 'urn:usher' }"));
+    config_print_registration(rig_config, &text);
+    assert_string_equal(
+        buf_cstr(&text),
+        "idps.a: Entra must have, octet by octet, the Identifier (Entity ID) urn:usher (otherwise "
+        "AADSTS700016), and the Reply URL https://login.example.com/saml/acs (otherwise AADSTS50011)\n");
+    buf_reset(&text);
+    assert_non_null(rig_idp("{ metadata: idp.xml, domains: [x.org], subject_from: id }"));
+    config_print_registration(rig_config, &text);
+    assert_int_equal(text.len, 0);
+    buf_free(&text);
 }
 
 static void three_keys_of_ours_are_too_many(void **state)
@@ -274,6 +294,7 @@ int main(void)
         cmocka_unit_test(printed_and_read_back),
         cmocka_unit_test(signers_of_metadata),
         cmocka_unit_test(three_keys_of_ours_are_too_many),
+        cmocka_unit_test(what_entra_must_have),
     };
 
     if (rig_start(NULL) != 0)

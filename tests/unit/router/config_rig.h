@@ -12,6 +12,7 @@
 
 #include "tests/unit/saml/sign.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,9 +41,12 @@ static inline int rig_start(void **state)
     return !mkdtemp(rig_dir) || saml_init(&e) != 0;
 }
 
+/* The folder holds files only. */
 static inline int rig_stop(void **state)
 {
-    char command[128];
+    DIR *dir = opendir(rig_dir);
+    struct dirent *entry;
+    char path[512];
 
     (void)state;
     config_free(rig_config);
@@ -50,8 +54,13 @@ static inline int rig_stop(void **state)
     EVP_PKEY_free(rig_key);
     clock_release();
     saml_cleanup();
-    (void)snprintf(command, sizeof command, "rm -r %s", rig_dir);
-    return system(command);
+    while (dir && (entry = readdir(dir)) != NULL) {
+        (void)snprintf(path, sizeof path, "%s/%s", rig_dir, entry->d_name);
+        (void)unlink(path);
+    }
+    if (dir)
+        (void)closedir(dir);
+    return rmdir(rig_dir);
 }
 
 static inline void rig_write(const char *name, const char *text, mode_t mode)
