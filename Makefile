@@ -160,6 +160,26 @@ $(FUZZERS): $(B)/fuzz/%: tests/fuzz/%.c $$(call archives,$$(call fuzz_folder,$$*
 replay: $(REPLAY)
 fuzzers: $(FUZZERS)
 
+# --- mutants: the path of a Response from the form to the identity, each check of it switched off once ----------------------
+# Rewritten under build/mutants/src by mutate.pl; what is left of saml and base comes from the archives as it is.
+MUTANT_SRC := $(filter-out saml/metadata.c saml/trust.c saml/request.c,$(SRC_saml)) base/clock.c base/email.c base/encode.c base/form.c
+MUTANT_DIR := $(BUILD)/mutants
+MUTANT_OBJ := $(patsubst %.c,$(MUTANT_DIR)/obj/%.o,$(MUTANT_SRC) sites.c)
+$(MUTANT_DIR)/src/sites.c: tests/mutants/mutate.pl $(MUTANT_SRC) Makefile
+	@mkdir -p $(@D)
+	$(Q)perl tests/mutants/mutate.pl $(@D) $(MUTANT_SRC)
+$(MUTANT_DIR)/obj/%.o: $(MUTANT_DIR)/src/sites.c tests/mutants/mutant.h
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  MUTANT $*.c")
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 -g -w -ftrivial-auto-var-init=zero -include tests/mutants/mutant.h $(call cflags_for,saml) \
+	  $(call cflags_for,base) -c -o $@ $(MUTANT_DIR)/src/$*.c
+$(MUTANT_DIR)/mutants: tests/mutants/mutants.c $(wildcard tests/unit/lab/case*.h) $(MUTANT_OBJ) $(call archives,lab) Makefile
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 -g $(WARN) -Wno-missing-prototypes $(shell pkg-config --cflags $(PKGS_ALL) cmocka 2>/dev/null) -o $@ $< \
+	  $(MUTANT_OBJ) $(call archives,lab) $(call libs_for,lab)
+.PHONY: check-mutants
+check-mutants: $(MUTANT_DIR)/mutants
+	$(MUTANT_DIR)/mutants $(MUTANT_DIR)/report.txt
+
 # --- benchmarks: tests/bench/NAME.c -------------------------------------------------------------------------------------
 BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 $(BENCH): $(B)/bench/%: tests/bench/%.c tests/bench/slices.h $(call archives,router) Makefile
@@ -263,5 +283,5 @@ install: all
 clean:
 	rm -rf $(BUILD)
 help:
-	@echo 'all check check-fast check-asan check-long lint format format-check check-includes check-errors check-docs docs'
-	@echo 'fuzz-smoke fuzz coverage bench demo deps deps-check install clean'
+	@echo 'all check check-fast check-asan check-long lint format format-check check-includes check-errors check-mutants check-docs'
+	@echo 'docs fuzz-smoke fuzz coverage bench demo deps deps-check install clean'

@@ -11,7 +11,7 @@ static int judge(struct audit_judge *j, struct slice xml, const struct saml_trus
                  struct saml_verdict *ret, struct err *e)
 {
     (void)j;
-    return saml_judge_signature_only(xml, trust, trust->allow, a, ret, e);
+    return saml_judge_signature_only(xml, trust, NULL, trust->allow, a, ret, e);
 }
 
 static void nothing(struct audit_judge *j)

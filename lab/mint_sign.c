@@ -16,6 +16,7 @@
 
 #include "base/encode.h"
 #include "base/secret.h"
+#include "lab/mint_fill.h"
 
 #define DSIG_NS "http://www.w3.org/2000/09/xmldsig#"
 #define DSIG_MORE "http://www.w3.org/2001/04/xmldsig-more#"
@@ -144,6 +145,20 @@ int mint_key_forge(const struct mint_key *victim, struct mint_key **ret, struct 
         mint_key_free(k);
         return err_set(e, ERR_INTERNAL, "a key could not be made");
     }
+    *ret = k; /* transferred */
+    return 0;
+}
+
+int mint_key_adopt(struct evp_pkey_st *pkey, struct slice cert_der, struct mint_key **ret, struct err *e)
+{
+    struct mint_key *k = new_key();
+
+    if (!k) {
+        EVP_PKEY_free(pkey);
+        return err_set(e, ERR_MEMORY, "no memory for a key");
+    }
+    k->pkey = pkey; /* transferred */
+    base64_encode(&k->cert, cert_der.p, cert_der.n);
     *ret = k; /* transferred */
     return 0;
 }

@@ -406,7 +406,8 @@ static void good_pem(void **state)
     assert_memory_not_equal(k.v[0].sha256, k.v[1].sha256, 32);
     assert_null(k.v[1].certificate.p);
     assert_int_equal(k.v[1].not_after, 0);
-    assert_err(add_pem(&k, false, &e, key, NULL, NULL), &e, "limit-exceeded");
+    for (k.n = SAML_SP_KEYS_MAX; k.n == SAML_SP_KEYS_MAX; k.n = 2)
+        assert_err(add_pem(&k, false, &e, key, NULL, NULL), &e, "limit-exceeded");
     X509_free(x);
     saml_sp_keys_free(&k);
     assert_int_equal(k.n, 0);

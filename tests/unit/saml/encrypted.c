@@ -513,7 +513,6 @@ static void two_rounds(void **state)
     rq.xml = slice_of(xml);
     rq.by_issuer = true;
     assert_err(saml_verify_message(&rq, &a, &s, &e), &e, "issuer-mismatch");
-    assert_err(saml_peek_issuer(slice_of("<x/>"), &a, &rq.xml, &e), &e, "response-shape");
     free(xml);
     arena_free(&a);
 }

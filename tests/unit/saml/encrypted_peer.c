@@ -39,7 +39,7 @@ static void by_xmlsec(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct sign_response r = sign_defaults(idp);
         char *tmpl =
-            sign_printf("<x:EncryptedData" X " Type=\"" ENCRYPT_XENC "Element\"><x:EncryptionMethod Algorithm=\"%s\"/>"
+            sign_printf("<x:EncryptedData xmlns:x=\"" ENCRYPT_XENC "\" Type=\"" ENCRYPT_XENC "Element\"><x:EncryptionMethod Algorithm=\"%s\"/>"
                         "<KeyInfo xmlns=\"" SIGN_DSIG "\"><x:EncryptedKey><x:EncryptionMethod Algorithm=\"" ENCRYPT_XENC
                         "%s\"/><x:CipherData><x:CipherValue/></x:CipherData></x:EncryptedKey></KeyInfo>"
                         "<x:CipherData><x:CipherValue/></x:CipherData></x:EncryptedData>",
