@@ -84,7 +84,7 @@ static void judge(struct slice xml)
     if (saml_verify(xml, &trust, 0, &a, &s, &e) != 0) {
         if (e.code == ERR_NONE || e.code == ERR_INTERNAL)
             abort();
-    } else if (saml_judge_signed(&s, &trust, 0, &x, &a, &v, &e) != 0) {
+    } else if (saml_judge_signed(&s, &trust, NULL, 0, &x, &a, &v, &e) != 0) {
         /* the form is right and the digests were made for it: what is refused now is content */
         if (e.code == ERR_NONE || e.code == ERR_INTERNAL || e.code == ERR_SIGNATURE)
             abort();
