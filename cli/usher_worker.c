@@ -45,20 +45,32 @@ struct rule {
     struct scmp_arg_cmp args[2];
 };
 
+/* Argument number n is this; all of these bits are set; none of them is. */
+#define IS(n, value)                 \
+    {                                \
+        (n), SCMP_CMP_EQ, (value), 0 \
+    }
+#define HAS(n, bits)                            \
+    {                                           \
+        (n), SCMP_CMP_MASKED_EQ, (bits), (bits) \
+    }
+#define HASNT(n, bits)                     \
+    {                                      \
+        (n), SCMP_CMP_MASKED_EQ, (bits), 0 \
+    }
+
 /* Reading requests, writing answers, memory that cannot be executed, ending. */
+/* clang-format off */
 static const struct rule rules[] = {
-    {SCMP_SYS(read), 1, {SCMP_A0_64(SCMP_CMP_EQ, STDIN_FILENO)}},
-    {SCMP_SYS(write), 1, {SCMP_A0_64(SCMP_CMP_EQ, STDOUT_FILENO)}},
-    {SCMP_SYS(mmap),
-     2,
-     {SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
-      SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS | MAP_PRIVATE, MAP_ANONYMOUS | MAP_PRIVATE)}},
-    {SCMP_SYS(mprotect), 1, {SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}}, /* malloc, when brk is exhausted */
+    {SCMP_SYS(read), 1, {IS(0, STDIN_FILENO)}},
+    {SCMP_SYS(write), 1, {IS(0, STDOUT_FILENO)}},
+    {SCMP_SYS(mmap), 2, {HASNT(2, PROT_EXEC), HAS(3, MAP_ANONYMOUS | MAP_PRIVATE)}},
+    {SCMP_SYS(mprotect), 1, {HASNT(2, PROT_EXEC)}}, /* malloc, when brk is exhausted */
     {SCMP_SYS(munmap), 0, {{0}}},
     {SCMP_SYS(mremap), 0, {{0}}},
     {SCMP_SYS(madvise), 0, {{0}}},
     {SCMP_SYS(brk), 0, {{0}}},
-    {SCMP_SYS(futex), 0, {{0}}},         /* locks that nobody else holds, when libraries believe in threads */
+    {SCMP_SYS(futex), 0, {{0}}},         /* locks that nobody else holds, where libraries believe in threads */
     {SCMP_SYS(clock_gettime), 0, {{0}}}, /* where the kernel's clock is not in the vdso */
     {SCMP_SYS(getrandom), 0, {{0}}},
     {SCMP_SYS(getpid), 0, {{0}}}, /* OpenSSL asks whether it was forked before it gives random octets */
@@ -66,7 +78,7 @@ static const struct rule rules[] = {
     {SCMP_SYS(exit_group), 0, {{0}}},
 #if SANITIZED /* what the run-time needs for its bookkeeping and for a report on standard error */
     {SCMP_SYS(read), 0, {{0}}},
-    {SCMP_SYS(write), 1, {SCMP_A0_64(SCMP_CMP_EQ, STDERR_FILENO)}},
+    {SCMP_SYS(write), 1, {IS(0, STDERR_FILENO)}},
     {SCMP_SYS(mmap), 0, {{0}}},
     {SCMP_SYS(mprotect), 0, {{0}}},
     {SCMP_SYS(openat), 0, {{0}}},
@@ -88,6 +100,7 @@ static const struct rule rules[] = {
     {SCMP_SYS(rt_sigprocmask), 0, {{0}}},
 #endif
 };
+/* clang-format on */
 
 static int filter_calls(struct err *e)
 {

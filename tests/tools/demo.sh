@@ -26,7 +26,8 @@ fail() {
 
 nginx=$(command -v nginx || echo /usr/sbin/nginx)
 [ -x "$nginx" ] || fail "nginx is not installed (Debian: nginx-light)"
-[ -x "$build/usher" ] && [ -x "$build/usher-lab" ] || fail "usher and usher-lab are not in $build (run make)"
+[ -x "$build/usher" ] && [ -x "$build/usher-worker" ] && [ -x "$build/usher-lab" ] ||
+	fail "usher, usher-worker and usher-lab are not in $build (run make)"
 
 # --- a fresh folder, ours alone ------------------------------------------------------------------------------------------
 # Only what an earlier demo made is removed, and never under one that runs.

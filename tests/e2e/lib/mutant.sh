@@ -5,7 +5,8 @@
 #
 # The source is copied with the substitution, which must change exactly one line; compiled with the flags that `make` would
 # use in that build tree (build, build/asan, ...); and linked with the tree's archives, whose own object the linker then
-# does not take. OUT is the binary; OUT.c and OUT.o stay beside it.
+# does not take. OUT is the binary; OUT.c and OUT.o stay beside it, and
+# usher-worker, which usher starts from its own folder.
 set -eu
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 tree=$1 source=$2 expression=$3 out=$4
@@ -38,3 +39,4 @@ eval "${compile%% -c -o *} -Wno-error -MF $out.d -c -o $out.o $out.c"
 # ahead of the archives, so that what it defines is not looked for there
 eval "$(printf '%s\n' "$link" | sed -e "s| -o $tree/usher | -o $out $out.o |")"
 [ -x "$out" ] || fail "no binary"
+cp "$tree/usher-worker" "$(dirname "$out")/usher-worker"
