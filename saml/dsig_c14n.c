@@ -5,17 +5,22 @@
  * by intersecting lists, and pushes the result on in small pieces. Here the node sets that the accepted form of a
  * signature leads to are understood (an element with all below it, without the Signature for enveloped-signature), and
  * any other is refused; libxml2 walks from that element on and not the whole document; the result stays in one piece,
- * where dsig.c takes it from. Were a node wrongly in or out, the digest would differ: no error here can let pass what
- * was not signed, and recheck.h proves the bytes again.
+ * where dsig.c takes it from, and has a limit: namespaces can make it a thousand times as long as the document. Were a
+ * node wrongly in or out, the digest would differ: no error here can let pass what was not signed, and recheck.h proves
+ * the bytes again.
  */
 #include "saml/dsig_transform.h"
 
 #include "saml/compat_xml.h"
+#include "saml/metadata.h"
+#include "saml/names.h"
+#include "saml/verify.h"
 #include "saml/xmlchar.h"
 
 struct c14n {
     xmlSecTransform base;
     xmlOutputBuffer *out;
+    bool too_long;
     xmlChar *list; /* the PrefixList, cut into names */
     xmlChar *prefixes[SAML_PREFIXES_MAX + 1];
 };
@@ -28,6 +33,9 @@ struct part {
     bool comments;
     const xmlNode *asked; /* the element of the last question, and the answer to it */
     bool answer;
+    xmlOutputBuffer *out; /* what is canonicalized so far */
+    size_t max;           /* of it; past that nothing more is visible */
+    bool too_long;
 };
 
 static bool element_is_in(struct part *p, const xmlNode *element)
@@ -36,10 +44,12 @@ static bool element_is_in(struct part *p, const xmlNode *element)
 
     if (element == p->asked)
         return p->answer;
+    if (xmlOutputBufferGetSize(p->out) > p->max)
+        p->too_long = true;
     while (up && up != p->root && up != p->without)
         up = up->parent;
     p->asked = element;
-    p->answer = up && up == p->root;
+    p->answer = up && up == p->root && !p->too_long;
     return p->answer;
 }
 
@@ -139,29 +149,37 @@ static int read_node(xmlSecTransform *t, xmlNode *node, xmlSecTransformCtx *ctx)
     return 0;
 }
 
+static struct slice output_of(const struct c14n *c)
+{
+    return slice_make(xmlOutputBufferGetContent(c->out), xmlOutputBufferGetSize(c->out));
+}
+
 static int push_xml(xmlSecTransform *t, xmlSecNodeSet *nodes, xmlSecTransformCtx *ctx)
 {
     struct c14n *c = c14n_of(t);
-    struct part part;
     struct slice text;
+    struct part part;
     xmlDoc view;
+    int r;
 
     if (!c || !nodes || !t->next || t->status != xmlSecTransformStatusNone || !part_of(nodes, &part))
         return -1;
     t->status = xmlSecTransformStatusWorking;
-    c->out = xmlAllocOutputBuffer(NULL);
+    part.max = part.root->ns && xmlStrEqual(part.root->ns->href, (const xmlChar *)SAML_NS_METADATA) ? SAML_METADATA_MAX
+                                                                                                    : SAML_XML_MAX;
+    part.out = c->out = xmlAllocOutputBuffer(NULL);
     if (!c->out)
         return -1;
     /* the document as it is, but for where the walk begins; what follows the element is not of the part */
     view = *nodes->doc;
     view.children = view.last = part.root;
-    if (xmlC14NExecute(&view, is_visible, &part, XML_C14N_EXCLUSIVE_1_0, c->prefixes[0] ? c->prefixes : NULL,
-                       t->id == &klasses[1], c->out) < 0)
+    r = xmlC14NExecute(&view, is_visible, &part, XML_C14N_EXCLUSIVE_1_0, c->prefixes[0] ? c->prefixes : NULL,
+                       t->id == &klasses[1], c->out);
+    text = output_of(c);
+    c->too_long = part.too_long || text.n > part.max;
+    if (r < 0 || c->too_long || text.n == 0)
         return -1;
     t->status = xmlSecTransformStatusFinished;
-    text = dsig_c14n_text(t);
-    if (text.n == 0 || text.n > UINT_MAX)
-        return -1;
     return xmlSecTransformPushBin(t->next, (const xmlSecByte *)text.p, (xmlSecSize)text.n, 1, ctx);
 }
 
@@ -180,9 +198,14 @@ struct slice dsig_c14n_text(xmlSecTransform *t)
 {
     const struct c14n *c = c14n_of(t);
 
-    if (!c || !c->out || t->status != xmlSecTransformStatusFinished)
-        return (struct slice){NULL, 0};
-    return slice_make(xmlOutputBufferGetContent(c->out), xmlOutputBufferGetSize(c->out));
+    return c && t->status == xmlSecTransformStatusFinished ? output_of(c) : (struct slice){NULL, 0};
+}
+
+bool dsig_c14n_too_long(xmlSecTransform *t)
+{
+    const struct c14n *c = c14n_of(t);
+
+    return c && c->too_long;
 }
 
 #define KLASS(c14n_name, uri)                                                                              \

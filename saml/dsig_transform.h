@@ -28,6 +28,8 @@ const struct _xmlSecTransformKlass *dsig_c14n_transform(struct slice uri);
 /* What it has made: handed on to the next transform, and as valid as the transform. {NULL, 0} if it has made nothing or
  * is another. */
 struct slice dsig_c14n_text(struct _xmlSecTransform *t);
+/* It gave up because the canonical form is longer than any document of its kind may be. */
+bool dsig_c14n_too_long(struct _xmlSecTransform *t);
 
 /* A key of xmlsec that stands for `key`, borrowed, and fits none but the transforms above. NULL if memory is out. */
 struct _xmlSecKey *dsig_key_new(const struct saml_key *key);

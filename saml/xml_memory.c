@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "saml/compat_xml.h"
+#include "saml/verify.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
@@ -24,8 +25,9 @@
 #endif
 
 #define PAGE 4096
-#define KEEP_MAPPED ((size_t)32 * 1024 * 1024) /* a mapping larger than that goes with its document */
-#define KEEP_FILLED ((size_t)1024 * 1024)      /* pages past that go back to the system with their document */
+#define MAX_MAPPED ((size_t)1024 * 1024 * 1024) /* headers hold offsets of 32 bits */
+#define KEEP_MAPPED ((size_t)40 * 1024 * 1024)  /* a mapping larger than that goes with its document */
+#define KEEP_FILLED ((size_t)1024 * 1024)       /* pages past that go back to the system with their document */
 
 /* Before every block: what it takes, itself included, and where the block before it begins. */
 struct header {
@@ -166,8 +168,10 @@ static void *block_resize(void *p, size_t n)
 /* EACH_BY_MALLOC: malloc()'s own objects, counted against the bound while a document is open. */
 static void *count(void *p)
 {
-    if (p)
+    if (p) {
         grown(t.used + malloc_usable_size(p));
+        t.live++;
+    }
     return p;
 }
 
@@ -175,7 +179,9 @@ static void uncount(void *p)
 {
     size_t n = p ? malloc_usable_size(p) : 0;
 
-    t.used -= n < t.used ? n : t.used; /* it may be older than the document */
+    /* it may be older than the document */
+    t.used -= n < t.used ? n : t.used;
+    t.live -= p && t.live ? 1 : 0;
 }
 
 static void *xml_malloc(size_t n)
@@ -271,13 +277,14 @@ int xml_memory_init(struct err *e)
 
 int xml_memory_begin(size_t document_bytes, struct err *e)
 {
+    size_t large = document_bytes > SAML_XML_MAX ? document_bytes - SAML_XML_MAX : 0;
     size_t more, max = t.depth ? t.max : ALIGN;
 
     if (t.retired)
         return 0;
-    if (document_bytes > (UINT32_MAX / 2 - bound.extra) / bound.times || max > UINT32_MAX / 2)
+    if (max > MAX_MAPPED || (bound.times && document_bytes > MAX_MAPPED / bound.times))
         return err_set(e, ERR_MEMORY, "no memory for a document of %zu octets", document_bytes);
-    more = bound.times * document_bytes + bound.extra;
+    more = bound.times * (document_bytes - large) + bound.times / 2 * large + bound.extra;
     max += (more + PAGE - 1) / PAGE * PAGE;
     if (!EACH_BY_MALLOC && t.depth == 0 && !map(max))
         return err_set(e, ERR_MEMORY, "no memory for a document of %zu octets", document_bytes);
@@ -299,15 +306,13 @@ void xml_memory_end(void)
         return;
     if (t.filled > t.stats.peak)
         t.stats.peak = t.filled;
-    if (EACH_BY_MALLOC)
-        return;
     /* when memory has run out libxml2 forgets objects; nobody remembers them, or they would be freed */
     if (t.live > 0 && !t.exhausted) {
         t.stats.left++;
-        t.retired = true;
+        t.retired = !EACH_BY_MALLOC;
     } else if (t.mapped > KEEP_MAPPED) {
         unmap();
-    } else if (t.filled > KEEP_FILLED) {
+    } else if (t.mapped > KEEP_FILLED && t.filled > KEEP_FILLED) {
         (void)madvise(t.base + KEEP_FILLED, t.filled - KEEP_FILLED, MADV_DONTNEED);
     }
 }
