@@ -36,6 +36,7 @@ void handle_login_password(struct exchange *x);
 /* h_logout.c */
 void handle_logout_page(struct exchange *x);
 void handle_logout(struct exchange *x);
+/* h_slo.c */
 void handle_slo_redirect(struct exchange *x);
 void handle_slo_post(struct exchange *x);
 /* h_saml.c */

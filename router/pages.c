@@ -156,32 +156,51 @@ void page_logout(struct buf *out, const char *email, const char *csrf)
     close_page(out);
 }
 
+static const char *const signed_out_texts[] = {
+    [SIGNED_OUT_HERE] =
+        "Your session here has ended. If you signed in through your company, you may still be signed in "
+        "there.",
+    [SIGNED_OUT_EVERYWHERE] = "Your session here has ended, and your company's sign-in service has signed you out as "
+                              "well.",
+    [SIGNED_OUT_PARTLY] = "Your session here has ended, and so has the one at your company's sign-in service. It could "
+                          "not sign you out of every other application: close your browser to be sure.",
+    [SIGNED_OUT_UNCONFIRMED] = "Your session here has ended. Your company's sign-in service did not confirm that it "
+                               "signed you out: you may still be signed in there.",
+    [SIGNED_OUT_NOTHING] =
+        "Your company's sign-in service asked to sign you out, but there was no session here that it "
+        "could end.",
+};
+
+static void open_signed_out(struct buf *out, enum signed_out what)
+{
+    open_page(out, what == SIGNED_OUT_NOTHING ? "You were not signed out here" : "You are signed out");
+    html_add(out, "<p id=\"signed-out\">{}</p>\n", signed_out_texts[what]);
+}
+
 void page_signed_out(struct buf *out, enum signed_out what, const char *request_id)
 {
-    static const char *const texts[] = {
-        [SIGNED_OUT_HERE] = "Your session here has ended. If you signed in through your company, you may still be "
-                            "signed in there.",
-        [SIGNED_OUT_EVERYWHERE] = "Your session here has ended, and your company's sign-in service has signed you out "
-                                  "as well.",
-        [SIGNED_OUT_PARTLY] = "Your session here has ended, and so has the one at your company's sign-in service. It "
-                              "could not sign you out of every other application: close your browser to be sure.",
-        [SIGNED_OUT_UNCONFIRMED] =
-            "Your session here has ended. Your company's sign-in service did not confirm that it "
-            "signed you out: you may still be signed in there.",
-        [SIGNED_OUT_NOTHING] = "Your company's sign-in service asked to sign you out, but there was no session here "
-                               "that it could end.",
-    };
-    bool ended = what != SIGNED_OUT_NOTHING;
-
-    open_page(out, ended ? "You are signed out" : "You were not signed out here");
-    html_add(out, "<p id=\"signed-out\">{}</p>\n", texts[what]);
+    open_signed_out(out, what);
     if (request_id)
         html_add(out, "<p class=\"soft\">Number for your administrator: <code id=\"request-id\">{}</code></p>\n",
                  request_id);
-    if (ended)
-        buf_add_str(out, "<p><a class=\"button\" href=\"/login\">Sign in again</a></p>\n");
-    else
+    if (what == SIGNED_OUT_NOTHING)
         buf_add_str(out, "<p><a class=\"button\" href=\"/logout\">Sign out</a></p>\n");
+    else
+        buf_add_str(out, "<p><a class=\"button\" href=\"/login\">Sign in again</a></p>\n");
+    close_page(out);
+}
+
+void page_send_logout(struct buf *out, enum signed_out so_far, const char *to, const char *parameter,
+                      const char *message_base64, const char *relay_state)
+{
+    open_signed_out(out, so_far);
+    html_add(out,
+             "<p>Your company's sign-in service is waiting for you to go on.</p>\n"
+             "<form method=\"post\" action=\"{}\">\n<input type=\"hidden\" name=\"{}\" value=\"{}\">\n",
+             to, parameter, message_base64);
+    if (relay_state)
+        html_add(out, "<input type=\"hidden\" name=\"RelayState\" value=\"{}\">\n", relay_state);
+    buf_add_str(out, "<button type=\"submit\" id=\"go-on\">Go on</button>\n</form>\n");
     close_page(out);
 }
 

@@ -41,6 +41,10 @@ enum signed_out {
 };
 /* `request_id` NULL: none is shown. */
 void page_signed_out(struct buf *out, enum signed_out what, const char *request_id);
+/* What is true so far, and a button that sends the message to the identity provider at `to`. `relay_state` may be NULL.
+ */
+void page_send_logout(struct buf *out, enum signed_out so_far, const char *to, const char *parameter,
+                      const char *message_base64, const char *relay_state);
 /* A refusal: the code's sentence, the request id, and a way to start again if that can help. */
 void page_error(struct buf *out, enum err_code code, const char *request_id, const char *start_again_url);
 

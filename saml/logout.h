@@ -76,6 +76,9 @@ struct saml_logout_out {
     const char *relay_state;        /* NULL: none */
     const struct saml_sp_key *sign; /* NULL: unsigned */
 };
+/* The message for the HTTP-POST binding, in base64 as the form field has it; signed with RSA-SHA256 if a key is given.
+ */
+int saml_logout_write_post(const struct saml_logout_out *o, struct buf *ret_base64, struct err *e);
 /* The whole URL of the redirect binding (destination + query), signed with RSA-SHA256 if a key is given. */
 int saml_logout_write_redirect(const struct saml_logout_out *o, struct buf *ret_url, struct err *e);
 

@@ -9,7 +9,6 @@
 #include "saml/algorithm.h"
 
 #define WRITE_MAX (64 * 1024) /* of a query that is written */
-#define ALG_RSA_SHA256 "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 #define ENCODING_DEFLATE "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE"
 
 /*
@@ -24,27 +23,35 @@ static void parameter_add(struct buf *out, const char *name, struct slice value)
     percent_encode(out, value);
 }
 
-/* Appends Signature over the query as it stands. */
-static int sign_query(struct buf *query, const struct saml_sp_key *key, struct err *e)
+int redirect_sign(const struct saml_sp_key *key, struct slice data, struct buf *out, struct err *e)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     unsigned char value[SAML_SIGNATURE_MAX];
     size_t n = sizeof value;
-    struct buf text;
     int rc = -1;
 
-    buf_init(&text, 2 * SAML_SIGNATURE_MAX);
     if (!ctx || EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key->pkey, NULL) != 1 ||
-        EVP_DigestSign(ctx, value, &n, (const unsigned char *)query->data, query->len) != 1) {
-        (void)err_set(e, ERR_INTERNAL, "OpenSSL cannot sign the redirect");
-        goto out;
+        EVP_DigestSign(ctx, value, &n, (const unsigned char *)data.p, data.n) != 1) {
+        (void)err_set(e, ERR_INTERNAL, "OpenSSL cannot sign");
+    } else {
+        base64_encode(out, value, n);
+        rc = 0;
     }
-    base64_encode(&text, value, n);
-    parameter_add(query, "Signature", buf_slice(&text));
-    rc = 0;
-out:
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
+    return rc;
+}
+
+/* Appends Signature over the query as it stands. */
+static int sign_query(struct buf *query, const struct saml_sp_key *key, struct err *e)
+{
+    struct buf text;
+    int rc;
+
+    buf_init(&text, 2 * SAML_SIGNATURE_MAX);
+    rc = redirect_sign(key, buf_slice(query), &text, e);
+    if (rc == 0)
+        parameter_add(query, "Signature", buf_slice(&text));
     buf_free(&text);
     return rc;
 }
@@ -83,7 +90,7 @@ int redirect_write(const char *destination, const char *parameter, struct slice 
     if (relay_state)
         parameter_add(&query, "RelayState", slice_of(relay_state));
     if (sign) {
-        parameter_add(&query, "SigAlg", SLICE(ALG_RSA_SHA256));
+        parameter_add(&query, "SigAlg", SLICE(REDIRECT_RSA_SHA256));
         if (!buf_failed(&query) && sign_query(&query, sign, e) != 0)
             goto out;
     }

@@ -13,6 +13,10 @@
 
 #define REDIRECT_RELAY_STATE_MAX 80 /* bindings 3.4.3: "MUST NOT exceed 80 bytes in length" */
 
+#define REDIRECT_RSA_SHA256 "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+
+/* Appends the RSA-SHA256 signature over `data` in base64. ERR_INTERNAL. */
+int redirect_sign(const struct saml_sp_key *key, struct slice data, struct buf *out, struct err *e);
 /*
  * Appends `destination` with `parameter` (SAMLRequest or SAMLResponse) = `xml`, RelayState unless NULL, and with a key
  * SigAlg and Signature (RSA-SHA256). ERR_LIMIT, ERR_INTERNAL.

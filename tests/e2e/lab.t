@@ -67,6 +67,9 @@ chmod 644 "$E2E_DIR/open.key"
 usage "chmod 600" "a key that others can read" mint --key "$E2E_DIR/open.key" --cert "$E2E_DIR/c/idp.pem" $who
 usage "unknown command" "an unknown command" frobnicate
 usage "--acs-allowed" "an identity provider without ACS" idp --listen 127.0.0.1:0 $key --people "$E2E_DIR/people.yaml"
+usage "success, partial or refused" "an unknown logout answer" idp --listen 127.0.0.1:0 $key --people "$E2E_DIR/people.yaml" --acs-any \
+	--slo https://sp.test/slo --slo-answer maybe
+usage "is not a URL" "a logout address that is a script" idp --listen 127.0.0.1:0 $key --people "$E2E_DIR/people.yaml" --acs-any --slo 'javascript:x'
 usage "No such file" "no people file" idp --listen 127.0.0.1:0 $key --people "$E2E_DIR/none.yaml" --acs-any
 for command in mint idp authnrequest; do
 	"$USHER_LAB" $command --help > "$E2E_DIR/help"
@@ -106,6 +109,8 @@ http 400 "SAMLRequest is not base64" "$idp/sso?SAMLRequest=%21"
 http 400 "SAMLRequest twice" "$idp/sso?SAMLRequest=$request&SAMLRequest=$request"
 http 400 "nobody of this name" -d "SAMLRequest=$request&person=nobody" "$idp/sso/login"
 http 404 "no such page" "$idp/other"
+http 404 "no single logout unless asked for" "$idp/slo"
+http 404 "nor a page that starts one" "$idp/logout"
 http 404 "GET of the POST page" "$idp/sso/login"
 http 200 "home page" "$idp/"
 "$USHER_LAB" authnrequest --sso "$idp/sso" --entity-id x --acs 'javascript:alert(1)' > "$E2E_DIR/script"
@@ -113,5 +118,35 @@ http 400 "an ACS that is a script, even with --acs-any" "$(sed -n 2p "$E2E_DIR/s
 kill -TERM $pid
 wait $pid && rc=0 || rc=$?
 is "stops on SIGTERM with exit 0" "$rc" 0
+
+# --- single logout; with usher: logout.t ---------------------------------------------------------------------------------
+"$USHER_LAB" idp --listen 127.0.0.1:0 --port-file "$E2E_DIR/port2" $key --people "$E2E_DIR/people.yaml" --acs-any \
+	--slo https://sp.test/slo --slo-answer partial --slo-unsigned > "$E2E_DIR/idp2.out" 2>&1 &
+e2e_started $!
+wait_for "usher-lab idp" test -s "$E2E_DIR/port2" || bail "usher-lab idp did not start: $(cat "$E2E_DIR/idp2.out")"
+idp=http://127.0.0.1:$(cat "$E2E_DIR/port2")
+location() {
+	curl -s -o "$E2E_DIR/body" -w '%{redirect_url}' "$1"
+}
+http 200 "whom to sign out" "$idp/logout"
+has "Ada, for one" "$E2E_DIR/body" 'value="ada@usher.test"'
+http 400 "nobody of this name" "$idp/logout?person=nobody"
+http 400 "neither request nor answer" "$idp/slo"
+location "$idp/logout?person=ada@usher.test&unsigned=1" > "$E2E_DIR/sent"
+has "a LogoutRequest by redirect" "$E2E_DIR/sent" 'https://sp.test/slo?SAMLRequest='
+hasnt "unsigned" "$E2E_DIR/sent" 'Signature='
+location "$idp/logout?person=ada@usher.test" > "$E2E_DIR/sent"
+has "signed" "$E2E_DIR/sent" '&Signature='
+location "$idp/slo?$(sed 's/^[^?]*.//' "$E2E_DIR/sent")" > "$E2E_DIR/answer"
+has "one that it gets is answered, RelayState and all" "$E2E_DIR/answer" 'https://sp.test/slo?SAMLResponse='
+has "RelayState too" "$E2E_DIR/answer" '&RelayState=from-the-lab'
+hasnt "--slo-unsigned" "$E2E_DIR/answer" 'Signature='
+http 200 "an answer is shown" "$idp/slo?$(sed 's/^[^?]*.//' "$E2E_DIR/answer")"
+has "as --slo-answer has it" "$E2E_DIR/body" 'status:PartialLogout'
+http 200 "a LogoutRequest by form" "$idp/logout?person=ada@usher.test&binding=post"
+has "to the service provider" "$E2E_DIR/body" 'action="https://sp.test/slo"'
+sed -n 's/.*name="SAMLRequest" value="\([^"]*\)".*/\1/p' "$E2E_DIR/body" | base64 -d > "$E2E_DIR/posted"
+ok "which xmlsec verifies" xmlsec1 --verify --pubkey-cert-pem "$E2E_DIR/c/idp.pem" --enabled-key-data rsa \
+	--id-attr:ID urn:oasis:names:tc:SAML:2.0:protocol:LogoutRequest "$E2E_DIR/posted" 2> /dev/null
 
 done_testing

@@ -20,6 +20,8 @@ wait_for "usher-lab idp" test -s "$E2E_DIR/port" || bail "usher-lab idp did not 
 IDP_PORT=$(cat "$E2E_DIR/port")
 curl -sf "http://127.0.0.1:$IDP_PORT/metadata" > "$E2E_DIR/lab.xml" || bail "no metadata"
 usher_metadata "$E2E_DIR/silent.xml" https://silent.other.test/ "$E2E_DIR/certs/idp.pem" https://silent.other.test/sso
+usher_metadata "$E2E_DIR/poster.xml" https://poster.other.test/ "$E2E_DIR/certs/idp.pem" https://poster.other.test/sso https://poster.other.test/slo
+sed -i "/SingleLogoutService/s|HTTP-Redirect' |HTTP-POST' ResponseLocation='https://poster.other.test/answers' |" "$E2E_DIR/poster.xml"
 cat > "$E2E_DIR/usher.yaml" <<YAML
 listen: 127.0.0.1:0
 auth_listen: 127.0.0.1:0
@@ -29,9 +31,11 @@ key_dir: $E2E_DIR/keys
 idps:
   lab: { profile: entra, metadata: lab.xml, domains: [usher.test] }
   silent: { profile: entra, metadata: silent.xml, domains: [silent.test] }
+  poster: { profile: entra, metadata: poster.xml, domains: [poster.test] }
 domains:
   usher.test: { sso: required, idp: lab, new_users: jit }
   silent.test: { sso: required, idp: silent, new_users: jit }
+  poster.test: { sso: required, idp: poster, new_users: jit }
   local.test: { sso: "off" }
 default: deny
 apps:

@@ -12,6 +12,7 @@ const LOGIN = 'https://login.usher.test';
 const SLO = `${LOGIN}/saml/slo`;
 const IDP = `http://127.0.0.1:${env.IDP_PORT}`;
 const SILENT = 'https://silent.other.test/';
+const POSTER = 'https://poster.other.test/';
 const STATUS = 'urn:oasis:names:tc:SAML:2.0:status:';
 const EMAIL = 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress';
 const RSA_SHA256 = 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256';
@@ -36,13 +37,13 @@ async function signIn(c, name = 'ada') {
 	return c;
 }
 
-// The same at an identity provider that knows no logout.
-async function signInSilent(c) {
+// The same at an identity provider that knows no logout, or one that knows it by form only.
+async function signInSilent(c, issuer = SILENT, email = 'eve@silent.test') {
 	const page = await c.get(`${LOGIN}/login`);
-	const r = await c.post(`${LOGIN}/login`, { ...fields(page.body), email: 'eve@silent.test' });
+	const r = await c.post(`${LOGIN}/login`, { ...fields(page.body), email });
 	const id = zlib.inflateRawSync(Buffer.from(new URL(r.location).searchParams.get('SAMLRequest'), 'base64')).toString().match(/ ID="([^"]*)"/)[1];
-	const response = execFileSync(env.USHER_LAB, ['mint', '--base64', '--key', `${env.E2E_DIR}/certs/idp.key`, '--cert', `${env.E2E_DIR}/certs/idp.pem`, '--issuer', SILENT,
-		'--audience', `${LOGIN}/saml/metadata`, '--acs', `${LOGIN}/saml/acs`, '--request-id', id, '--name-id', 'eve@silent.test', '--email', 'eve@silent.test', '--object-id', 'oid-eve'], { encoding: 'utf8' }).trim();
+	const response = execFileSync(env.USHER_LAB, ['mint', '--base64', '--key', `${env.E2E_DIR}/certs/idp.key`, '--cert', `${env.E2E_DIR}/certs/idp.pem`, '--issuer', issuer,
+		'--audience', `${LOGIN}/saml/metadata`, '--acs', `${LOGIN}/saml/acs`, '--request-id', id, '--name-id', email, '--email', email, '--object-id', `oid-${email}`], { encoding: 'utf8' }).trim();
 	assert.strictEqual((await c.post(`${LOGIN}/saml/acs`, { SAMLResponse: response })).location, `${LOGIN}/`);
 	return c;
 }
@@ -107,7 +108,7 @@ function answered(r, inResponseTo) {
 	const xml = xmlOf(r.location);
 	if (inResponseTo) assert.strictEqual(attribute(xml, 'InResponseTo'), inResponseTo);
 	assert.strictEqual(attribute(xml, 'Destination'), `${IDP}/slo`);
-	assert.match(xml, new RegExp(`<saml:Issuer>${LOGIN}/saml/metadata</saml:Issuer>`));
+	assert.match(xml, new RegExp(`<saml:Issuer[^>]*>${LOGIN}/saml/metadata</saml:Issuer>`));
 	return [...xml.matchAll(/StatusCode Value="urn:oasis:names:tc:SAML:2\.0:status:([^"]*)"/g)].map((m) => m[1]).join('/');
 }
 
@@ -143,7 +144,7 @@ async function buttonChecks() {
 		assert.ok(!await isIn(c));
 		jar(c).delete('__Host-usher');
 		const xml = xmlOf(r.location);
-		assert.match(xml, new RegExp(`<saml:NameID Format="${EMAIL}">ada@usher\\.test</saml:NameID><samlp:SessionIndex>_[0-9a-f]{32}</samlp:SessionIndex>`));
+		assert.match(xml, new RegExp(`<saml:NameID[^>]* Format="${EMAIL}">ada@usher\\.test</saml:NameID><samlp:SessionIndex>_[0-9a-f]{32}</samlp:SessionIndex>`));
 		assert.strictEqual(attribute(xml, 'Destination'), `${IDP}/slo`);
 		const set = (r.headers['set-cookie'] || []).find((h) => h.startsWith('__Host-usher-o='));
 		assert.match(set, /; HttpOnly; SameSite=None; Secure; Max-Age=600$/);
@@ -191,6 +192,31 @@ async function buttonChecks() {
 		const r = await button(c);
 		assert.strictEqual(r.status, 200);
 		assert.match(text(r), /may still be signed in there/);
+		assert.ok(!await isIn(c));
+	});
+	await test('an identity provider that takes forms only: a page with a button, here and back', async () => {
+		const c = await signInSilent(client(), POSTER, 'pat@poster.test');
+		let r = await button(c);
+		assert.strictEqual(r.status, 200);
+		assert.ok(!await isIn(c));
+		assert.match(r.body, /<h1>You are signed out</);
+		assert.match(r.body, /<form method="post" action="https:\/\/poster\.other\.test\/slo">/);
+		const xml = Buffer.from(fields(r.body).SAMLRequest, 'base64').toString();
+		assert.strictEqual(attribute(xml, 'Destination'), `${POSTER}slo`);
+		assert.match(xml, />pat@poster\.test<\/saml:NameID>/);
+		// the answer comes as a form as well, from another site
+		const answer = Buffer.from(message({ issuer: POSTER, inResponseTo: attribute(xml, 'ID') })).toString('base64');
+		r = await c.post(SLO, { SAMLResponse: answer }, { headers: { Origin: 'https://poster.other.test' } });
+		assert.match(text(r), /has signed you out as well/);
+		// and what it asks for is answered so, where it wants its answers
+		await signInSilent(c, POSTER, 'pat@poster.test');
+		r = await client().get(redirect(message({ issuer: POSTER, name: 'pat@poster.test', id: '_posted' }), { relay: '"><x' }));
+		assert.strictEqual(r.status, 200);
+		assert.match(r.body, /action="https:\/\/poster\.other\.test\/answers">/);
+		const { SAMLResponse, RelayState } = fields(r.body);
+		assert.strictEqual(RelayState, '"><x');
+		assert.ok(!r.body.includes('"><x'));
+		assert.match(Buffer.from(SAMLResponse, 'base64').toString(), /InResponseTo="_posted".*status:Success"/);
 		assert.ok(!await isIn(c));
 	});
 	await test('a session by password: a page', async () => {

@@ -154,6 +154,11 @@ static void by_attributes_of_the_name(void **state)
         in.who.sp_name_qualifier = rows[i].asked[2];
         assert_ok(store_session_count(s, &in.who, NOW, &n, &e), &e);
         assert_int_equal(n, rows[i].n);
+        /* the same rule, asked of one row */
+        assert_int_equal(store_name_id_fits(row.name_id_format, slice_of(in.who.name_id_format), true) &&
+                             store_name_id_fits(row.name_qualifier, slice_of(in.who.name_qualifier), false) &&
+                             store_name_id_fits(row.sp_name_qualifier, slice_of(in.who.sp_name_qualifier), false),
+                         rows[i].n);
         assert_ok(store_logout(s, &in, NOW, &n, &e), &e);
         assert_int_equal(n, rows[i].n);
     }

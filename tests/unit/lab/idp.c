@@ -133,6 +133,13 @@ static void metadata_is_read_back(void **state)
     assert_int_equal(trust.nkeys, 1);
     assert_string_equal(trust.issuer, "https://idp.other.test/?a&b");
     assert_string_equal(trust.sso_redirect, "https://idp.other.test:8443/sso");
+    assert_null(trust.slo_redirect);
+    saml_trust_free(&trust);
+    idp.slo_url = "https://login.usher.test/saml/slo";
+    buf_reset(&xml);
+    idp_metadata(&idp, &xml);
+    assert_ok(saml_trust_add_file(&trust, buf_slice(&xml), NULL, &e), &e);
+    assert_string_equal(trust.slo_redirect, "https://idp.other.test:8443/slo");
     saml_trust_free(&trust);
     buf_free(&xml);
     lab_keys_free(&k);

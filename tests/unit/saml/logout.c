@@ -605,6 +605,64 @@ static void written_response(void **state)
     buf_free(&url);
 }
 
+/* What is written for a form holds for xmlsec, and for the reader of this folder. */
+static void written_post(void **state)
+{
+    static const char *const names[] = {"ada@example.com", "<a> & \"b\" 'c'\r\n\td \xC3\xAB"};
+    struct saml_sp_key key = {.pkey = pinned, .certificate = SLICE("not looked at")};
+    struct saml_logout_out request = {.id = "id1",
+                                      .issuer = ISSUER,
+                                      .destination = SLO "?a=1&b=\"<>\t",
+                                      .issue_instant = NOW,
+                                      .name_id_format = "urn:f",
+                                      .session_index = "_s>1"};
+    struct saml_logout_out response = {.id = "id2",
+                                       .issuer = ISSUER,
+                                       .destination = SLO,
+                                       .issue_instant = NOW,
+                                       .in_response_to = "id1",
+                                       .status = "Success",
+                                       .substatus = "PartialLogout"};
+    struct saml_logout_expect x = expected();
+    struct err e = ERR_INIT;
+    struct saml_logout l;
+    struct buf text, xml;
+
+    (void)state;
+    buf_init(&text, 1 << 20);
+    buf_init(&xml, 1 << 20);
+    for (size_t i = 0; i < 6; i++) {
+        struct saml_logout_out o = i < 4 ? request : response;
+
+        buf_reset(&text);
+        buf_reset(&xml);
+        o.name_id = names[i / 2 % 2];
+        o.sign = i % 2 ? &key : NULL;
+        assert_ok(saml_logout_write_post(&o, &text, &e), &e);
+        assert_ok(base64_decode(buf_slice(&text), &xml, &e), &e);
+        assert_ok(posted(buf_cstr(&xml), &l, &e), &e);
+        assert_int_equal(l.is_signed, i % 2);
+        assert_int_equal(l.is_response, i >= 4);
+        assert_true(slice_is(l.destination, o.destination));
+        if (!l.is_response) {
+            assert_true(slice_is(l.name_id, o.name_id));
+            assert_true(slice_is(l.session_index[0], "_s>1"));
+        } else {
+            assert_true(slice_is(l.sub_status, SAML_STATUS_PREFIX "PartialLogout"));
+            assert_ok(saml_logout_check(&l, &x, &e), &e);
+        }
+    }
+    key.pkey = other;
+    response.sign = &key;
+    buf_reset(&text);
+    buf_reset(&xml);
+    assert_ok(saml_logout_write_post(&response, &text, &e), &e);
+    assert_ok(base64_decode(buf_slice(&text), &xml, &e), &e);
+    assert_err(posted(buf_cstr(&xml), &l, &e), &e, "signature-invalid");
+    buf_free(&text);
+    buf_free(&xml);
+}
+
 static int set_up(void **state)
 {
     struct err e = ERR_INIT;
@@ -644,7 +702,7 @@ int main(void)
         cmocka_unit_test(changed_query),    cmocka_unit_test(other_keys),    cmocka_unit_test(crossed_parameter),
         cmocka_unit_test(checked),          cmocka_unit_test(signed_post),   cmocka_unit_test(plain_post),
         cmocka_unit_test(refused_posts),    cmocka_unit_test(lying_worker),  cmocka_unit_test(written_request),
-        cmocka_unit_test(written_response),
+        cmocka_unit_test(written_response), cmocka_unit_test(written_post),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
