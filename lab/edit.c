@@ -201,10 +201,8 @@ void edit_splice(struct buf *doc, size_t from, size_t to, struct slice text)
     buf_add(&out, buf_cstr(doc), from);
     buf_add_slice(&out, text);
     buf_add(&out, buf_cstr(doc) + to, doc->len - to);
-    if (buf_failed(&out))
-        buf_reset(&out);
     buf_free(doc);
-    *doc = out; /* transferred */
+    *doc = out; /* transferred; if it did not fit, edit_apply() sees that */
 }
 
 static int replace(struct editing *ed)
@@ -431,6 +429,16 @@ static int append(struct editing *ed)
     return 0;
 }
 
+static int document(struct editing *ed)
+{
+    struct slice text;
+
+    if (expect(ed, "is") != 0 || next_string(ed, &text) != 0)
+        return -1;
+    edit_splice(ed->doc, 0, ed->doc->len, text);
+    return 0;
+}
+
 static int cut(struct editing *ed)
 {
     uint64_t n;
@@ -468,6 +476,7 @@ static const struct {
     {"text", set_text},
     {"prepend", prepend},
     {"append", append},
+    {"document", document},
     {"cut", cut},
     {"wrap", wrap},
 };
@@ -489,8 +498,8 @@ int edit_apply(struct buf *doc, struct slice line, const struct edit_word *words
     skip_blanks(&ed);
     if (result == 0 && ed.rest.n)
         result = usage(&ed, "the end of the line");
-    if (result == 0 && doc->len == 0)
-        result = err_set(e, ERR_LIMIT, "nothing is left, or it is larger than %zu octets", doc->max);
+    if (result == 0 && buf_failed(doc))
+        result = err_set(e, ERR_LIMIT, "the document is larger than %zu octets", doc->max);
     for (size_t i = 0; i < 2; i++)
         buf_free(&ed.strings[i]);
     return result;

@@ -14,6 +14,7 @@
  *   drop NAME of ELEMENT
  *   text of ELEMENT is "V"                  all that is between its tags
  *   prepend "X", append "X"                 to the document
+ *   document is "X"                         all of it
  *   cut N                                   the last N octets go
  *   wrap N                                  signature wrapping XSW N, 1 to 9 (wrap.c)
  *

@@ -157,7 +157,7 @@ static bool sign(xmlDoc *doc, xmlNode *signature, const struct mint_signers *wit
     if (!all_transforms(&before) || !(ctx = xmlSecDSigCtxCreate(NULL)))
         goto out;
     register_target(doc, signature);
-    ctx->enabledReferenceUris = xmlSecTransformUriTypeSameDocument;
+    ctx->enabledReferenceUris = xmlSecTransformUriTypeEmpty | xmlSecTransformUriTypeSameDocument;
     ctx->signKey = hmac ? hmac_key(with->hmac) : key_of(mint_key_pkey(k)); /* owned by ctx */
     if (ctx->signKey)
         ok = xmlSecDSigCtxSign(ctx, signature) == 0 && ctx->status == xmlSecDSigStatusSucceeded;

@@ -223,8 +223,8 @@ struct case_making {
     struct case_key *key, *response_key, *shown;
     const char *method, *digest;
     struct buf hmac;
-    bool is_signed;
-    struct edit_word words[16];
+    bool is_signed, is_base64;
+    struct edit_word words[64];
     size_t nwords;
     struct err *e;
 };
@@ -254,12 +254,13 @@ static inline const char *case_algorithm(const struct case_making *mk, const cha
     return NULL;
 }
 
-/* {cert-KEY}, {modulus-KEY} of the line, and what signs. */
+/* The algorithms, what signs, and {cert-KEY}, {modulus-KEY} of the line. */
 static inline int case_words(struct case_making *mk, const char *line)
 {
     static const char *const kinds[] = {"{cert-", "{modulus-"};
 
-    mk->nwords = 0;
+    mk->nwords = sizeof case_algorithms / sizeof *case_algorithms;
+    memcpy(mk->words, case_algorithms, sizeof case_algorithms);
     mk->words[mk->nwords++] = (struct edit_word){"method", mk->method};
     mk->words[mk->nwords++] = (struct edit_word){"digest", mk->digest};
     mk->words[mk->nwords++] = (struct edit_word){"cert", mint_key_cert(mk->shown->mint)};
@@ -269,7 +270,7 @@ static inline int case_words(struct case_making *mk, const char *line)
             size_t n = strcspn(name, "}");
             struct case_key *k = case_key_find(slice_make(name, n), mk->e);
 
-            if (!k || mk->nwords == 16)
+            if (!k || mk->nwords == 64)
                 return -1;
             mk->words[mk->nwords++] = (struct edit_word){arena_strndup(&mk->r->a, at + 1, n + strlen(kinds[i]) - 1),
                                                          i ? case_key_modulus(k) : mint_key_cert(k->mint)};
@@ -365,24 +366,38 @@ static inline struct mint_signers case_signers(const struct case_making *mk)
     return (struct mint_signers){mk->response_key->mint, mk->key->mint, buf_slice(&mk->hmac)};
 }
 
+/* What the templates leave to the `sign` lines. The base documents have it; a row may have changed that. */
+static inline void case_fill_templates(struct case_making *mk)
+{
+    const char *const fill[][2] = {
+        {"{method}", mk->method}, {"{digest}", mk->digest}, {"{cert}", mint_key_cert(mk->shown->mint)}};
+
+    for (size_t i = 0; i < 3; i++) {
+        const char *hit;
+
+        while ((hit = memmem(mk->doc.data, mk->doc.len, fill[i][0], strlen(fill[i][0]))) != NULL) {
+            size_t at = (size_t)(hit - mk->doc.data);
+
+            edit_splice(&mk->doc, at, at + strlen(fill[i][0]), slice_of(fill[i][1]));
+        }
+    }
+}
+
 /* Done once, before the first line that needs a signed document. */
 static inline int case_sign(struct case_making *mk)
 {
     struct mint_signers with = case_signers(mk);
-    struct buf expanded, filled;
-    int result = -1;
+    struct buf filled;
+    int result;
 
     if (mk->is_signed)
         return 0;
     mk->is_signed = true;
-    buf_init(&expanded, EDIT_DOCUMENT_MAX);
+    case_fill_templates(mk);
     buf_init(&filled, EDIT_DOCUMENT_MAX);
-    if (case_words(mk, "") == 0 && edit_expand(buf_slice(&mk->doc), mk->words, mk->nwords, &expanded, mk->e) == 0 &&
-        mint_fill(buf_slice(&expanded), &with, &filled, mk->e) == 0) {
+    result = mint_fill(buf_slice(&mk->doc), &with, &filled, mk->e);
+    if (result == 0)
         edit_splice(&mk->doc, 0, mk->doc.len, buf_slice(&filled));
-        result = 0;
-    }
-    buf_free(&expanded);
     buf_free(&filled);
     return result;
 }

@@ -331,8 +331,9 @@ static inline int case_base64(struct case_making *mk)
 {
     struct buf text;
 
-    if (mk->r->layer == CASE_WIRE && mk->doc.len && mk->doc.data[0] != '<' && (unsigned char)mk->doc.data[0] != 0xef)
+    if (mk->is_base64)
         return 0;
+    mk->is_base64 = true;
     mk->r->layer = CASE_WIRE;
     buf_init(&text, EDIT_DOCUMENT_MAX);
     base64_encode(&text, mk->doc.data, mk->doc.len);
