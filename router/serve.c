@@ -129,6 +129,7 @@ static int start_worker(struct daemon *d, struct loop *l, struct err *e)
     worker_options_init(&o);
     o.cpu = l->cpu;
     o.log = true;
+    o.standby = true;
     if (worker_new(l->base, &o, &l->worker, e) != 0)
         return -1;
     d->router.workers[d->router.nworkers++] = l->worker;

@@ -428,6 +428,8 @@ static void pump(struct worker *w)
 
     if (w->closing || w->condemned || evtimer_pending(w->restart, NULL))
         return;
+    if (w->o.standby && !have_process(w))
+        return;
     while (has_turn(w)) {
         struct worker_request *r;
 
@@ -464,6 +466,7 @@ int worker_submit(struct worker *w, struct worker_request *r, struct err *e)
     size_t n = w->waiting.n + w->flight.n, octets = w->waiting.octets + w->flight.octets;
     struct list first;
 
+    r->refused_by = SAML_TRUSTS_MAX;
     if (w->closing)
         return err_set(e, ERR_WORKER, "usher is stopping");
     if (n >= w->o.queue_max || (n > 0 && octets + r->judge.xml.n > w->o.bytes_max))
@@ -472,7 +475,6 @@ int worker_submit(struct worker *w, struct worker_request *r, struct err *e)
         (!r->trusts || (r->judge.trust >= 0 && (size_t)r->judge.trust >= trusts_count(r->trusts))))
         return err_set(e, ERR_INTERNAL, "a document to be judged by keys that are not there");
     r->id = ++w->last_id;
-    r->refused_by = SAML_TRUSTS_MAX;
     r->tried = r->fresh;
     if (r->fresh) {
         list_init(&first);

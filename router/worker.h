@@ -29,6 +29,7 @@ struct worker_options {
     size_t memory_max;    /* RLIMIT_AS of the process; not with sanitizers */
     int cpu;              /* the core it is pinned to; -1: none */
     bool log;             /* deaths get a log line */
+    bool standby;         /* a process that died is replaced at once, not with the next request */
 };
 void worker_options_init(struct worker_options *o);
 /* "DIRECTORY-OF-THIS-PROGRAM/usher-worker". ERR_WORKER if it is not there or cannot be executed. */

@@ -79,6 +79,20 @@ for mode in forge garbage plain; do
 	verify 1 $mode recheck-failed
 done
 
+# Every document of the corpora goes through the real sandbox: none of them makes it end.
+rm "$E2E_DIR/bin/usher-worker"
+cp "$E2E_BUILD/usher-worker" "$E2E_DIR/bin/usher-worker"
+for folder in saml_verify saml_prescan; do
+	ended=
+	for file in "$E2E_ROOT/tests/corpus/$folder"/*; do
+		"$E2E_DIR/bin/usher" verify --signature-only --trust "$E2E_DIR/idp.xml" "$file" > /dev/null 2> "$E2E_DIR/err"
+		[ $? -ne 2 ] || ended="$ended ${file##*/}: $(head -1 "$E2E_DIR/err")"
+	done
+	is "the corpus $folder ends no worker" "$ended" ""
+done
+rm "$E2E_DIR/bin/usher-worker"
+cp "$E2E_BUILD/bad-worker" "$E2E_DIR/bin/usher-worker"
+
 case $E2E_BUILD in
 *asan*) limits= ;; # its worker may open files, and has no limit of memory
 *) limits='open allocate' ;;

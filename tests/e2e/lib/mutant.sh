@@ -39,4 +39,4 @@ eval "${compile%% -c -o *} -Wno-error -MF $out.d -c -o $out.o $out.c"
 # ahead of the archives, so that what it defines is not looked for there
 eval "$(printf '%s\n' "$link" | sed -e "s| -o $tree/usher | -o $out $out.o |")"
 [ -x "$out" ] || fail "no binary"
-cp "$tree/usher-worker" "$(dirname "$out")/usher-worker"
+cp --remove-destination "$tree/usher-worker" "$(dirname "$out")/usher-worker" # the last one may still run

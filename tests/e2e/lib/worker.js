@@ -58,6 +58,12 @@ async function health() {
 	return { running: +m[1], of: +m[2], restarts: +m[3], judged: +m[4], waiting: +m[5] };
 }
 
+// Asks until it is so, for at most twenty seconds.
+async function until(what, is) {
+	const end = Date.now() + 20000;
+	while (!(await is())) assert.ok(Date.now() < end, `${what}: not within twenty seconds`);
+}
+
 function workers() {
 	return fs.readdirSync('/proc').filter((pid) => {
 		try {
@@ -136,12 +142,13 @@ async function main() {
 		const [pid] = workers();
 		process.kill(pid, 'SIGSTOP');
 		const answers = Promise.all([ada.end(), bob.end()]);
-		while ((await health()).waiting < 2);
+		await until('both logins are with the worker', async () => (await health()).waiting === 2);
 		process.kill(pid, 'SIGKILL');
 		const [a, b] = await answers;
 		await letIn(ada, a, 'ada');
 		await letIn(bob, b, 'bob');
 		assert.ok(!workers().includes(pid));
+		await until('a new worker stands by', async () => (await health()).running === 1);
 	});
 
 	await test('the daemon takes its workers with it', async () => {
@@ -149,7 +156,10 @@ async function main() {
 		assert.ok(all.length > 0);
 		process.kill(Number(env.USHER_PID), 'SIGKILL');
 		const gone = (pid) => !fs.existsSync(`/proc/${pid}/stat`) || / Z /.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
-		while (!all.every(gone)) await new Promise((resolve) => setImmediate(resolve));
+		await until('they end', async () => {
+			await new Promise((resolve) => setImmediate(resolve));
+			return all.every(gone);
+		});
 	});
 
 	done();
