@@ -1,14 +1,17 @@
 /*
- * verify.c - what judging a Response costs, against the cryptography it cannot do without and against bare xmlsec.
+ * verify.c - what judging a Response costs, against the cryptography it cannot do without, against bare xmlsec and
+ * against another product.
  *
- *   verify ROUNDS RESPONSE.xml CERT.pem ISSUER ACS AUDIENCE REQUEST-ID
+ *   verify ROUNDS RESPONSE.xml CERT.pem ISSUER ACS AUDIENCE REQUEST-ID PEER...
  *
  *   floor    SHA-256 of the canonical element and of the canonical SignedInfo, one RSA verification, contexts ready
  *   xmlsec   libxml2 parses, xmlsec verifies with the public key ready; nothing of SAML is looked at
- *   judge    saml_judge(): prescan, the same two libraries, everything proven again with OpenSSL, read from the signed
- *            bytes, every condition checked
+ *   verify   saml_verify(): xmlsec as usher sets it up, with prescan, the walk and the form of the Signature before it
+ *   judge    saml_judge(): that, everything proven again with OpenSSL, read from the signed bytes, every condition
+ *   peer     a program that speaks the protocol of slices.h
  *
- * Every way has to refuse a Response with one changed letter before it is measured.
+ * Every way has to refuse a Response with one changed letter before it is measured. The same with the worker process
+ * between is worker.c; what larger documents cost is growth.c.
  */
 #include "tests/bench/slices.h"
 
@@ -31,8 +34,7 @@ static struct {
     struct saml_expect expect;
 } in;
 
-/* --- judge and its parts --------------------------------------------------------------------------------------------
- */
+/* --- judge and its parts ---------------------------------------------------------------------------------------- */
 
 static bool judge(struct slice xml)
 {
@@ -54,11 +56,6 @@ static bool judge_start(void)
     return saml_init(&e) == 0 && judge(in.xml) && !judge(in.twin);
 }
 
-static bool judge_once(void)
-{
-    return judge(in.xml);
-}
-
 static bool judge_base64_once(void)
 {
     struct buf xml;
@@ -71,7 +68,7 @@ static bool judge_base64_once(void)
     return ok;
 }
 
-static bool verify_once(void)
+static bool verify(struct slice xml)
 {
     struct arena a;
     struct err e = ERR_INIT;
@@ -79,8 +76,32 @@ static bool verify_once(void)
     bool ok;
 
     arena_init(&a, SAML_ARENA_MAX);
-    ok = saml_verify(in.xml, &in.trust, 0, &a, &s, &e) == 0;
+    ok = saml_verify(xml, &in.trust, 0, &a, &s, &e) == 0;
     arena_free(&a);
+    return ok;
+}
+
+static bool verify_start(void)
+{
+    struct err e = ERR_INIT;
+
+    return saml_init(&e) == 0 && verify(in.xml) && !verify(in.twin);
+}
+
+static bool verify_once(void)
+{
+    return verify(in.xml);
+}
+
+static bool verify_base64_once(void)
+{
+    struct buf xml;
+    struct err e = ERR_INIT;
+    bool ok;
+
+    buf_init(&xml, SAML_XML_MAX);
+    ok = base64_decode(in.base64, &xml, &e) == 0 && verify(buf_slice(&xml));
+    buf_free(&xml);
     return ok;
 }
 
@@ -103,9 +124,21 @@ static bool recheck_once(void)
     return saml_recheck(&kept, &in.trust, 0, signers, &e) == 0;
 }
 
-/* --- floor
- * ------------------------------------------------------------------------------------------------------------
- */
+static bool read_once(void)
+{
+    struct saml_response response;
+    struct saml_assertion assertion;
+    struct err e = ERR_INIT;
+    struct arena a;
+    bool ok;
+
+    arena_init(&a, SAML_ARENA_MAX);
+    ok = saml_read(kept.sig[0].element, kept.sig[0].what, &a, &response, &assertion, &e) == 0;
+    arena_free(&a);
+    return ok;
+}
+
+/* --- floor ------------------------------------------------------------------------------------------------------- */
 
 static struct {
     EVP_MD *sha256;
@@ -160,8 +193,7 @@ static bool floor_once(void)
     return floor_verify(kept.sig[0].element);
 }
 
-/* --- bare xmlsec
- * ------------------------------------------------------------------------------------------------------
+/* --- bare xmlsec ---------------------------------------------------------------------------------------------------
  */
 
 static xmlSecKeyPtr xmlsec_key;
@@ -217,8 +249,7 @@ static bool xmlsec_start(void)
     return xmlsec_key && xmlsec_once() && !xmlsec_verify(in.twin.p, in.twin.n);
 }
 
-/* --- input
- * ------------------------------------------------------------------------------------------------------------
+/* --- input ---------------------------------------------------------------------------------------------------------
  */
 
 static struct slice read_all(const char *path)
@@ -274,30 +305,35 @@ static void read_input(char **v)
 
 int main(int argc, char **argv)
 {
-    static const struct slices_way ways[] = {
-        {"floor", floor_start, floor_once},
-        {"xmlsec", xmlsec_start, xmlsec_once},
-        {"judge", judge_start, judge_once},
-        {"saml_verify", judge_start, verify_once},
-        {"saml_recheck", keep_signed, recheck_once},
-        {"xmlsec, base64", xmlsec_start, xmlsec_base64_once},
-        {"judge, base64", judge_start, judge_base64_once},
+    const struct slices_way ways[] = {
+        {.name = "floor", .start = floor_start, .once = floor_once},
+        {.name = "bare xmlsec", .start = xmlsec_start, .once = xmlsec_once},
+        {.name = "bare xmlsec, base64", .start = xmlsec_start, .once = xmlsec_base64_once},
+        {.name = "saml_verify", .start = verify_start, .once = verify_once},
+        {.name = "saml_verify, base64", .start = verify_start, .once = verify_base64_once},
+        {.name = "saml_recheck", .start = keep_signed, .once = recheck_once},
+        {.name = "saml_read", .start = keep_signed, .once = read_once},
+        {.name = "saml_judge, base64", .start = judge_start, .once = judge_base64_once},
+        {.name = "SimpleSAMLphp, base64", .program = argv + 8},
     };
-    enum { FLOOR, XMLSEC, JUDGE, VERIFY, RECHECK, XMLSEC64, JUDGE64 };
+    enum { FLOOR, XMLSEC, XMLSEC64, VERIFY, VERIFY64, RECHECK, READ, JUDGE64, PEER64 };
     static double ns[SLICES_MAX][SLICES_ROUNDS_MAX];
-    size_t rounds = argc == 8 ? strtoul(argv[1], NULL, 10) : 0;
+    size_t rounds = argc > 8 ? strtoul(argv[1], NULL, 10) : 0;
 
     if (rounds < 4 || rounds > SLICES_ROUNDS_MAX)
-        slices_fail("usage", "verify ROUNDS RESPONSE.xml CERT.pem ISSUER ACS AUDIENCE REQUEST-ID");
+        slices_fail("usage", "verify ROUNDS RESPONSE.xml CERT.pem ISSUER ACS AUDIENCE REQUEST-ID PEER...");
     read_input(argv + 2);
     slices_measure(ways, sizeof ways / sizeof *ways, rounds, ns);
-    slices_print("bare xmlsec / floor", ns[XMLSEC], ns[FLOOR], rounds);
-    slices_print("saml_judge / floor", ns[JUDGE], ns[FLOOR], rounds);
-    slices_print("  of it saml_verify / floor", ns[VERIFY], ns[FLOOR], rounds);
-    slices_print("  of it saml_recheck / floor", ns[RECHECK], ns[FLOOR], rounds);
-    slices_print("saml_judge / bare xmlsec", ns[JUDGE], ns[XMLSEC], rounds);
-    slices_print("both from base64: saml_judge / floor", ns[JUDGE64], ns[FLOOR], rounds);
-    slices_print("both from base64: saml_judge / bare xmlsec", ns[JUDGE64], ns[XMLSEC64], rounds);
+    slices_print("bare xmlsec, from XML / floor", ns[XMLSEC], ns[FLOOR], rounds);
+    slices_print("bare xmlsec, from base64 / floor", ns[XMLSEC64], ns[FLOOR], rounds);
+    slices_print("saml_verify, from base64 / floor (at most 3.8)", ns[VERIFY64], ns[FLOOR], rounds);
+    slices_print("  of it from XML to signed bytes", ns[VERIFY], ns[FLOOR], rounds);
+    slices_print("saml_recheck / floor", ns[RECHECK], ns[FLOOR], rounds);
+    slices_print("saml_read / floor", ns[READ], ns[FLOOR], rounds);
+    slices_print("saml_judge, from base64, in one process / floor", ns[JUDGE64], ns[FLOOR], rounds);
+    slices_print("saml_judge / bare xmlsec, both from base64", ns[JUDGE64], ns[XMLSEC64], rounds);
+    slices_print("SimpleSAMLphp / floor", ns[PEER64], ns[FLOOR], rounds);
+    slices_print("SimpleSAMLphp / saml_judge (at least 8)", ns[PEER64], ns[JUDGE64], rounds);
     saml_trust_free(&in.trust);
     return 0;
 }
