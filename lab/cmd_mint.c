@@ -72,7 +72,7 @@ static void notes(FILE *out)
     fprintf(out, "\n\ntricks (usher must refuse each with the error behind it):\n");
     for (size_t i = 0; i < tricks_n; i++)
         fprintf(out, "  %-18s %-24s %s\n", tricks[i].name, tricks[i].expected, tricks[i].help);
-    fprintf(out, "\ntricks with --encrypt:\n");
+    fprintf(out, "\nencrypt tricks (the same, with --encrypt):\n");
     for (size_t i = 0; i < mint_encrypt_tricks_n; i++)
         fprintf(out, "  %-18s %-24s %s\n", mint_encrypt_tricks[i].name, mint_encrypt_tricks[i].expected,
                 mint_encrypt_tricks[i].help);
