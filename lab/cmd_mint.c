@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "lab/claims.h"
+#include "lab/encrypt.h"
 #include "lab/tricks.h"
 #include "saml/check.h"
 
@@ -16,6 +17,8 @@ struct options {
     const char *key, *cert, *issuer, *audience, *acs, *recipient, *destination, *request_id;
     const char *id, *name_id, *name_id_format, *email, *upn, *object_id, *tenant, *display_name;
     const char *now, *valid, *session_index, *session_valid, *sign, *algorithm, *trick;
+    const char *encrypt, *encrypt_id, *cipher, *transport, *oaep_digest, *oaep_mgf, *oaep_label, *key_place;
+    const char *encrypt_trick;
     struct lab_list group, attribute;
     bool base64, apart;
 };
@@ -47,6 +50,15 @@ static const struct lab_option options[] = {
     {"sign", LAB_STRING, offsetof(struct options, sign), "WHAT", "assertion (as Entra), response, both or nothing"},
     {"algorithm", LAB_STRING, offsetof(struct options, algorithm), "NAME", "rsa-sha256 unless given"},
     {"trick", LAB_STRING, offsetof(struct options, trick), "NAME", "spoil it in one way, see below"},
+    {"encrypt", LAB_STRING, offsetof(struct options, encrypt), "CERT", "encrypt the Assertion for this certificate"},
+    {"encrypt-id", LAB_STRING, offsetof(struct options, encrypt_id), "CERT", "encrypt the NameID for this certificate"},
+    {"cipher", LAB_STRING, offsetof(struct options, cipher), "NAME", "aes256-cbc (as Entra), aes128-gcm ..., tripledes-cbc"},
+    {"transport", LAB_STRING, offsetof(struct options, transport), "NAME", "rsa-oaep-mgf1p (as Entra), rsa-oaep or rsa-1_5"},
+    {"oaep-digest", LAB_STRING, offsetof(struct options, oaep_digest), "NAME", "sha1 (without saying so), sha256, sha384, sha512"},
+    {"oaep-mgf", LAB_STRING, offsetof(struct options, oaep_mgf), "NAME", "the same for the mask of rsa-oaep"},
+    {"oaep-label", LAB_STRING, offsetof(struct options, oaep_label), "TEXT", "OAEPparams"},
+    {"key-place", LAB_STRING, offsetof(struct options, key_place), "WHERE", "EncryptedKey: inside (as Entra), beside, referenced (as Okta)"},
+    {"encrypt-trick", LAB_STRING, offsetof(struct options, encrypt_trick), "NAME", "encrypt wrongly in one way, see below"},
     {"one-value-each", LAB_FLAG, offsetof(struct options, apart), NULL, "an Attribute of its own for every value of a claim"},
     {"base64", LAB_FLAG, offsetof(struct options, base64), NULL, "print the form value SAMLResponse instead of XML"},
 };
@@ -60,6 +72,10 @@ static void notes(FILE *out)
     fprintf(out, "\n\ntricks (usher must refuse each with the error behind it):\n");
     for (size_t i = 0; i < tricks_n; i++)
         fprintf(out, "  %-18s %-24s %s\n", tricks[i].name, tricks[i].expected, tricks[i].help);
+    fprintf(out, "\nencrypt tricks (the same, with --encrypt):\n");
+    for (size_t i = 0; i < mint_encrypt_tricks_n; i++)
+        fprintf(out, "  %-18s %-24s %s\n", mint_encrypt_tricks[i].name, mint_encrypt_tricks[i].expected,
+                mint_encrypt_tricks[i].help);
 }
 
 static int parse_seconds(const char *option, const char *text, uint64_t *ret, struct err *e)
@@ -104,6 +120,70 @@ static int parse_sign(const char *text, unsigned *ret, struct err *e)
     return err_set(e, ERR_USAGE, "--sign '%s': assertion, response, both or nothing", text);
 }
 
+static int parse_key_place(const char *text, enum mint_key_place *ret, struct err *e)
+{
+    static const char *const names[] = {
+        [MINT_KEY_INSIDE] = "inside", [MINT_KEY_BESIDE] = "beside", [MINT_KEY_REFERENCED] = "referenced"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret = (enum mint_key_place)i;
+            return 0;
+        }
+    }
+    return err_set(e, ERR_USAGE, "--key-place '%s': inside, beside or referenced", text);
+}
+
+/* One of --encrypt and --encrypt-id, and the options that both obey. */
+static int parse_encrypt(const struct options *o, const char *cert_file, struct mint_recipient **to,
+                         struct mint_encrypt *x, struct err *e)
+{
+    if (mint_recipient_load(cert_file, to, e) != 0)
+        return -1;
+    mint_encrypt_init(x, *to);
+    if (o->cipher)
+        x->cipher = o->cipher;
+    if (o->transport)
+        x->transport = o->transport;
+    x->digest = o->oaep_digest;
+    x->mgf = o->oaep_mgf;
+    x->label = o->oaep_label;
+    return o->key_place ? parse_key_place(o->key_place, &x->place, e) : 0;
+}
+
+/* What is encrypted for whom. */
+struct encryption {
+    struct mint_recipient *for_id, *for_assertion;
+    struct mint_encrypt id, assertion;
+};
+
+static int encryption_init(const struct options *o, struct encryption *x, struct mint_response *m, struct err *e)
+{
+    if (o->encrypt_id) {
+        if (parse_encrypt(o, o->encrypt_id, &x->for_id, &x->id, e) != 0)
+            return -1;
+        m->encrypt_id = &x->id;
+    }
+    if (o->encrypt) {
+        if (parse_encrypt(o, o->encrypt, &x->for_assertion, &x->assertion, e) != 0)
+            return -1;
+        m->encrypt_assertion = &x->assertion;
+    }
+    if (!o->encrypt_trick)
+        return 0;
+    x->assertion.trick = mint_encrypt_trick_find(o->encrypt_trick);
+    if (!o->encrypt || !x->assertion.trick)
+        return err_set(e, ERR_USAGE, "--encrypt-trick '%s': needs --encrypt and a name that --help lists",
+                       o->encrypt_trick);
+    return 0;
+}
+
+static void encryption_free(struct encryption *x)
+{
+    mint_recipient_free(x->for_id);
+    mint_recipient_free(x->for_assertion);
+}
+
 static int add_claims(const struct options *o, struct claims *c, struct err *e)
 {
     c->apart = o->apart;
@@ -135,6 +215,7 @@ static int mint(const struct options *o, struct arena *a, struct buf *out, struc
     const struct trick *trick = o->trick ? trick_find(o->trick) : NULL;
     struct claims claims;
     struct mint_response m;
+    struct encryption encryption = {.for_id = NULL};
     struct mint_key *key = NULL;
     int r = -1;
 
@@ -158,11 +239,12 @@ static int mint(const struct options *o, struct arena *a, struct buf *out, struc
     if (o->algorithm)
         m.algorithm = o->algorithm;
     claims_use(&claims, &m);
-    if (mint_key_load(o->key, o->cert, &key, e) != 0)
+    if (encryption_init(o, &encryption, &m, e) != 0 || mint_key_load(o->key, o->cert, &key, e) != 0)
         goto out;
     r = trick_mint(trick, &m, key, out, e);
 out:
     mint_key_free(key);
+    encryption_free(&encryption);
     return r;
 }
 

@@ -11,6 +11,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+struct mint_encrypt; /* lab/encrypt.h */
+
 #define MINT_XML_MAX (4 * 1024 * 1024) /* more than any service provider should take */
 
 #define MINT_FORMAT_EMAIL "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
@@ -58,6 +60,8 @@ struct mint_response {
     size_t nattributes;
     unsigned sign;         /* MINT_SIGN_ bits */
     const char *algorithm; /* a name from mint_algorithms() */
+    /* NULL: in clear. The NameID is encrypted before anything is signed, the Assertion between the two signatures. */
+    const struct mint_encrypt *encrypt_id, *encrypt_assertion;
 };
 
 /* Entra's defaults at `now`: issued now, valid from 5 minutes before for an hour, assertion signed with rsa-sha256. */
@@ -69,7 +73,7 @@ const char *const *mint_algorithms(void);
 
 /*
  * Appends the signed document to `out`, without XML declaration. ERR_USAGE (unknown algorithm, or one that does not
- * fit the key), ERR_LIMIT, ERR_INTERNAL (also: text that is not UTF-8).
+ * fit the key or another one), ERR_LIMIT, ERR_INTERNAL (also: text that is not UTF-8).
  */
 int mint_response(const struct mint_response *m, const struct mint_key *k, struct buf *out, struct err *e);
 

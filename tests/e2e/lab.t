@@ -45,6 +45,27 @@ while read -r trick code; do
 	is "trick $trick" "$rc $(sed -n 's/^refused: \([a-z0-9-]*\):.*/\1/p' "$E2E_DIR/err")" "1 $code"
 done < "$E2E_DIR/tricks"
 
+# --- encryption: for the certificate at hand; the key is not given here ----------------------------------------------------
+refused() {
+	verify "$E2E_DIR/response"
+	is "$1" "$rc $(sed -n 's/^refused: \([a-z0-9-]*\):.*/\1/p' "$E2E_DIR/err")" "1 $2"
+}
+for sign in assertion response both; do
+	mint $who --sign $sign --encrypt "$E2E_DIR/c/idp.pem"
+	refused "encrypted, signed $sign, and no key" decryption-key-missing
+	is "and nothing of it is in clear" "$(grep -c 'ada@usher.test' "$E2E_DIR/response")" 0
+done
+mint $who --encrypt-id "$E2E_DIR/c/idp.pem" --cipher aes128-gcm --transport rsa-oaep --oaep-digest sha256 \
+	--oaep-mgf sha256 --oaep-label l --key-place referenced
+refused "an encrypted NameID and no key" decryption-key-missing
+has "with a RetrievalMethod" "$E2E_DIR/response" RetrievalMethod
+has "and the digest" "$E2E_DIR/response" xmlenc#sha256
+has "and the mask" "$E2E_DIR/response" mgf1sha256
+mint $who --encrypt "$E2E_DIR/c/idp.pem" --encrypt-trick thousand-keys
+refused "encrypt trick thousand-keys" response-shape
+sed -n '/^encrypt tricks/,/^$/s/^  \([a-z0-9-]*\)  *\([a-z0-9-]*\) .*/\1 \2/p' "$E2E_DIR/help" > "$E2E_DIR/encrypt-tricks"
+ok "--help lists the encrypt tricks" [ "$(wc -l < "$E2E_DIR/encrypt-tricks")" -ge 20 ]
+
 # usage TEXT NAME COMMAND...: exit 2, TEXT on stderr
 usage() {
 	text=$1 name=$2
@@ -61,6 +82,11 @@ usage "takes no value" "a flag with a value" mint --base64=yes
 usage "given twice" "an option twice" mint --issuer a --issuer b
 usage "is not an option" "an operand" mint file
 usage "trick 'none' is unknown" "an unknown trick" mint $key $who --trick none
+usage "needs --encrypt" "an encrypt trick alone" mint $key $who --encrypt-trick closes
+usage "needs --encrypt" "an unknown encrypt trick" mint $key $who --encrypt "$E2E_DIR/c/idp.pem" --encrypt-trick none
+usage "inside, beside or referenced" "an unknown place" mint $key $who --encrypt "$E2E_DIR/c/idp.pem" --key-place there
+usage "cipher 'rot13' is unknown" "an unknown cipher" mint $key $who --encrypt "$E2E_DIR/c/idp.pem" --cipher rot13
+usage "trust-unusable" "a missing certificate" mint $key $who --encrypt-id "$E2E_DIR/none"
 usage "bad-key-file" "a missing key" mint --key "$E2E_DIR/none" --cert "$E2E_DIR/c/idp.pem" $who
 cp "$E2E_DIR/c/idp.key" "$E2E_DIR/open.key"
 chmod 644 "$E2E_DIR/open.key"
