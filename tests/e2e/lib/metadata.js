@@ -359,8 +359,8 @@ async function daemon(base) {
 			assert.match(r.out, /[1-9]\d* sessions? ended/);
 			await until('the session ends', async () => !(await signedIn(byA)));
 			assert.ok(await signedIn(byB));
-			await until('the key is refused', async () => (await login(byA, 'a')).status === 403);
-			assert.strictEqual((await login(byB, 'b')).status, 303);
+			await until('the key is refused', async () => (await login(new Client(d.port), 'a')).status === 403);
+			assert.strictEqual((await login(new Client(d.port), 'b')).status, 303);
 		});
 		await test('what an administrator approves is in force in the daemon', async () => {
 			served['/daemon'] = metadata('c');
