@@ -57,7 +57,7 @@ static int choose_idp(struct exchange *x, struct slice issuer, struct slo *s)
                             "no identity provider of this name");
     }
     x->idp = s->idp->name;
-    s->trust = &s->idp->trust;
+    s->trust = &s->idp->trust; /* as it was at start; idp_keys_current() once the daemon refreshes keys */
     s->allow = s->idp->allow_until > x->now ? s->idp->allow : 0;
     return 0;
 }
@@ -336,8 +336,11 @@ static int read_post(struct exchange *x, struct slo *s)
     return r;
 }
 
-/* The worker's half: bytes in, signed bytes out. The hop to usher-worker belongs here: message, s->xml and the index of
- * s->idp go out, s->signed_parts comes back, and slo_posted() goes on. */
+/*
+ * The worker's half, still in this process: bytes in, signed bytes out. The hop to usher-worker belongs here, with
+ * slo_posted() as what goes on: SAML_MESSAGE_LOGOUT, s->xml and the index of s->idp go out (not WIRE_BY_ISSUER: Entra's
+ * logout issuer is no entity ID), s->signed_parts comes back.
+ */
 static int verify_posted(struct exchange *x, struct slo *s)
 {
     struct saml_verify_request rq = {.message = SAML_MESSAGE_LOGOUT, .xml = s->xml, .trusts = &s->trust, .ntrusts = 1};

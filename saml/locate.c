@@ -144,9 +144,9 @@ static int sweep_all(struct sweep *s, const xmlNode *root)
     return 0;
 }
 
-int locate_sweep(const struct located *found, const xmlNode *encrypted, struct err *e)
+int locate_sweep(const struct located *found, struct err *e)
 {
-    struct sweep s = {.found = found, .encrypted = encrypted, .e = e};
+    struct sweep s = {.found = found, .e = e};
 
     return sweep_all(&s, found->response);
 }
@@ -266,6 +266,7 @@ int locate(xmlDoc *doc, struct located *ret, struct err *e)
 {
     struct located l = {.response = dom_root(doc)};
     struct children c = {.issuer = NULL};
+    struct sweep sweep = {.found = &l, .e = e};
 
     if (!dom_is(l.response, SAML_NS_PROTOCOL, "Response"))
         return dom_refuse(l.response, ERR_RESPONSE_SHAPE, e, "the root element is not samlp:Response");
@@ -275,7 +276,8 @@ int locate(xmlDoc *doc, struct located *ret, struct err *e)
     l.response_signature = c.signature;
     if (l.assertion)
         l.assertion_signature = assertion_signature(l.assertion);
-    if (locate_sweep(&l, c.encrypted, e) != 0)
+    sweep.encrypted = c.encrypted;
+    if (sweep_all(&sweep, l.response) != 0)
         return -1;
 
     l.outer.destination = dom_attr(l.response, "Destination");

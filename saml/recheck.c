@@ -142,14 +142,19 @@ static int read_signed_info(struct slice xml, struct arena *a, struct info *ret,
     return tok.kind == TOKEN_EOF ? 0 : unexpected(&t, e);
 }
 
-static const struct {
-    const char *ns, *local;
-} roots[] = {
-    [SAML_RESPONSE] = {SAML_NS_PROTOCOL, "Response"},
-    [SAML_ASSERTION] = {SAML_NS_ASSERTION, "Assertion"},
-    [SAML_LOGOUT_REQUEST] = {SAML_NS_PROTOCOL, "LogoutRequest"},
-    [SAML_LOGOUT_RESPONSE] = {SAML_NS_PROTOCOL, "LogoutResponse"},
-};
+/* The start tag of an element that `what` names. */
+static bool is_root(const struct token *tok, enum saml_element what)
+{
+    switch (what) {
+    case SAML_RESPONSE: return token_is(tok, SAML_NS_PROTOCOL, "Response");
+    case SAML_ASSERTION: return token_is(tok, SAML_NS_ASSERTION, "Assertion");
+    case SAML_LOGOUT_REQUEST: return token_is(tok, SAML_NS_PROTOCOL, "LogoutRequest");
+    case SAML_LOGOUT_RESPONSE: return token_is(tok, SAML_NS_PROTOCOL, "LogoutResponse");
+    case SAML_NOTHING:
+    case SAML_METADATA: break;
+    }
+    return false;
+}
 
 /* The root of the signed bytes is the element that `what` names, and its ID is the one the Reference names. */
 static int check_root(const struct saml_signature *s, struct slice uri, struct arena *a, struct err *e)
@@ -160,8 +165,8 @@ static int check_root(const struct saml_signature *s, struct slice uri, struct a
 
     if (token_init(&t, s->element, 0, ERR_RECHECK, a, e) != 0 || token_next(&t, &tok, e) != 0)
         return -1;
-    if (tok.kind != TOKEN_START || !token_is(&tok, roots[s->what].ns, roots[s->what].local))
-        return err_set(e, ERR_RECHECK, "the signed bytes are not one %s", roots[s->what].local);
+    if (tok.kind != TOKEN_START || !is_root(&tok, s->what))
+        return err_set(e, ERR_RECHECK, "the signed bytes are not the element they are said to be");
     id = token_attr(&tok, "ID");
     if (!token_is_ncname(id) || uri.n < 2 || uri.p[0] != '#' || !slice_eq(slice_make(uri.p + 1, uri.n - 1), id))
         return err_set(e, ERR_RECHECK, "the Reference is not to the ID of the signed bytes");
@@ -222,10 +227,10 @@ int saml_recheck(const struct saml_signed *s, const struct saml_trust *trust, un
     }
     for (size_t i = 0; i < s->nsig; i++) {
         enum saml_element what = s->sig[i].what;
-        bool logout = what == SAML_LOGOUT_REQUEST || what == SAML_LOGOUT_RESPONSE;
+        bool alone = what == SAML_LOGOUT_REQUEST || what == SAML_LOGOUT_RESPONSE;
 
         /* two: the Response, then its Assertion */
-        if (what != SAML_ASSERTION && (what != SAML_RESPONSE || i != 0) && (!logout || s->nsig != 1)) {
+        if (what != SAML_ASSERTION && (what != SAML_RESPONSE || i != 0) && (!alone || s->nsig != 1)) {
             (void)err_set(e, ERR_RECHECK, "signature %zu is of something else", i + 1);
             goto out;
         }

@@ -90,18 +90,14 @@ int saml_verify_message(const struct saml_verify_request *rq, struct arena *a, s
 
     if (!initialised)
         return err_set(e, ERR_INTERNAL, "saml_init() was not called");
-    if (rq->message != SAML_MESSAGE_RESPONSE && rq->message != SAML_MESSAGE_LOGOUT)
+    if (rq->message == SAML_MESSAGE_LOGOUT)
+        return verify_logout(rq, a, ret, e);
+    if (rq->message != SAML_MESSAGE_RESPONSE)
         return err_set(e, ERR_INTERNAL, "a message of unknown kind");
     if (dom_parse(rq->xml, &prescan_message, &doc, e) != 0)
         return -1;
-    if (rq->message == SAML_MESSAGE_LOGOUT) {
-        if (locate_logout(doc, &l, e) == 0 && choose_trust(rq, &l, &s.trust, e) == 0 &&
-            verify_logout(&l, rq->trusts[s.trust], a, &s, e) == 0 && copy_outer(&l.outer, a, &s.outer, e) == 0) {
-            *ret = s;
-            result = 0;
-        }
-    } else if (locate(doc, &l, e) == 0 && choose_trust(rq, &l, &s.trust, e) == 0 &&
-               verify_signatures(&l, rq->trusts[s.trust], a, &s, e) == 0) {
+    if (locate(doc, &l, e) == 0 && choose_trust(rq, &l, &s.trust, e) == 0 &&
+        verify_signatures(&l, rq->trusts[s.trust], a, &s, e) == 0) {
         *ret = s;
         result = 0;
     }

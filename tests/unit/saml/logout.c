@@ -492,6 +492,32 @@ static void refused_posts(void **state)
     free(foreign);
 }
 
+/* By the Issuer that stands there, among several; and by nothing if there is none. */
+static void chosen_by_issuer(void **state)
+{
+    char elsewhere[] = "https://other.example.com/", here[] = ISSUER;
+    struct saml_trust strange = {.issuer = elsewhere}, named = trust;
+    const struct saml_trust *two[] = {&strange, &named};
+    char *xml = signed_xml(GOOD, "_r1", pinned), *nobody = signed_xml(REQUEST ADA TAIL, "_r1", pinned);
+    struct saml_verify_request rq = {
+        .message = SAML_MESSAGE_LOGOUT, .xml = slice_of(xml), .trusts = two, .ntrusts = 2, .by_issuer = true};
+    struct saml_signed s;
+    struct err e = ERR_INIT;
+
+    (void)state;
+    assert_err(saml_verify_message(&rq, &arena, &s, &e), &e, "issuer-mismatch");
+    named.issuer = here;
+    assert_ok(saml_verify_message(&rq, &arena, &s, &e), &e);
+    assert_int_equal(s.trust, 1);
+    assert_int_equal(s.nsig, 1);
+    rq.xml = slice_of(nobody);
+    assert_err(saml_verify_message(&rq, &arena, &s, &e), &e, "issuer-mismatch");
+    rq.by_issuer = false;
+    assert_err(saml_verify_message(&rq, &arena, &s, &e), &e, "internal-error");
+    free(xml);
+    free(nobody);
+}
+
 /* What a worker that strangers took over may return. */
 static void lying_worker(void **state)
 {
@@ -697,12 +723,12 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_request),     cmocka_unit_test(good_response), cmocka_unit_test(malformed),
-        cmocka_unit_test(too_much),         cmocka_unit_test(peeked),        cmocka_unit_test(signed_query),
-        cmocka_unit_test(changed_query),    cmocka_unit_test(other_keys),    cmocka_unit_test(crossed_parameter),
-        cmocka_unit_test(checked),          cmocka_unit_test(signed_post),   cmocka_unit_test(plain_post),
-        cmocka_unit_test(refused_posts),    cmocka_unit_test(lying_worker),  cmocka_unit_test(written_request),
-        cmocka_unit_test(written_response), cmocka_unit_test(written_post),
+        cmocka_unit_test(good_request),    cmocka_unit_test(good_response),    cmocka_unit_test(malformed),
+        cmocka_unit_test(too_much),        cmocka_unit_test(peeked),           cmocka_unit_test(signed_query),
+        cmocka_unit_test(changed_query),   cmocka_unit_test(other_keys),       cmocka_unit_test(crossed_parameter),
+        cmocka_unit_test(checked),         cmocka_unit_test(signed_post),      cmocka_unit_test(plain_post),
+        cmocka_unit_test(refused_posts),   cmocka_unit_test(chosen_by_issuer), cmocka_unit_test(lying_worker),
+        cmocka_unit_test(written_request), cmocka_unit_test(written_response), cmocka_unit_test(written_post),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
