@@ -70,19 +70,10 @@ int locate(struct _xmlDoc *doc, struct located *ret, struct err *e);
  */
 int locate_assertion(struct _xmlDoc *doc, struct located *ret, struct err *e);
 /*
- * The second half of it: every element once, from found->response down. Whatever a search by name or ID could have
- * found outside the places in `found` is refused.
+ * The second half of it, for another kind of message: every element once, from found->response down. Whatever a search
+ * by name or ID could have found outside the places in `found` is refused.
  */
 int locate_sweep(const struct located *found, struct err *e);
-
-/*
- * locate_logout.c: the same for a LogoutRequest or LogoutResponse, which stands as `response` with no assertion.
- * ERR_LOGOUT, ERR_RESPONSE_SHAPE (an assertion in it), ERR_XML_ID, ERR_SIGNATURE_SHAPE.
- */
-int locate_logout(struct _xmlDoc *doc, struct located *ret, struct err *e);
-/* Its one signature into s->sig[0], or without one the canonical document into s->plain. As dsig_verify(). */
-int verify_logout(const struct located *l, const struct saml_trust *trust, struct arena *a, struct saml_signed *s,
-                  struct err *e);
 
 /*
  * Judges one Signature: its form first, then xmlsec with each pinned key that fits. `parent` is the element that
@@ -99,6 +90,13 @@ int dsig_verify(struct _xmlNode *signature, struct _xmlNode *parent, enum saml_e
  * dsig_verify() raises.
  */
 int verify_metadata(const struct saml_verify_request *rq, struct arena *a, struct saml_signed *ret, struct err *e);
+/*
+ * saml_verify_message() for SAML_MESSAGE_LOGOUT. *ret holds the one signature, or without one the canonical document;
+ * `outer` stays empty, as all there is to read is in these.
+ * ERR_LOGOUT, ERR_RESPONSE_SHAPE (an assertion in it), ERR_XML_*, ERR_ISSUER (no trust of that name) and what
+ * dsig_verify() raises.
+ */
+int verify_logout(const struct saml_verify_request *rq, struct arena *a, struct saml_signed *ret, struct err *e);
 
 /* Process-wide set-up of the two libraries; see saml_init(). */
 int dom_init(struct err *e);

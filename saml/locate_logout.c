@@ -1,7 +1,7 @@
 /*
  * locate_logout.c - the worker's half of a logout message by POST: where its Signature is, and the canonical bytes.
  *
- * See locate_logout() in dom.h. The walk is short, as these messages have one place for each part; what they say is
+ * See verify_logout() in dom.h. The walk is short, as these messages have one place for each part; what they say is
  * read from the canonical bytes alone (logout.c), so nothing but the Issuer is looked at here, to choose keys by.
  */
 #include "saml/dom.h"
@@ -9,35 +9,48 @@
 #include "saml/compat_xml.h"
 
 /* Issuer, if any, is the first child and Signature the next (core 3.2.1, 3.2.2). */
-static int head(struct located *l, struct err *e)
-{
-    xmlNode *node = dom_first(l->response);
-
-    if (dom_is(node, SAML_NS_ASSERTION, "Issuer")) {
-        if (!dom_text(node, &l->outer.issuer))
-            return dom_refuse(node, ERR_LOGOUT, e, "Issuer is not plain text");
-        node = dom_next(node);
-    }
-    if (dom_is(node, SAML_NS_DSIG, "Signature"))
-        l->response_signature = node;
-    return 0;
-}
-
-int locate_logout(xmlDoc *doc, struct located *ret, struct err *e)
+static int locate_logout(xmlDoc *doc, struct located *ret, struct err *e)
 {
     struct located l = {.response = dom_root(doc)};
+    xmlNode *node;
 
     if (!dom_is(l.response, SAML_NS_PROTOCOL, "LogoutRequest") &&
         !dom_is(l.response, SAML_NS_PROTOCOL, "LogoutResponse"))
         return dom_refuse(l.response, ERR_LOGOUT, e, "the root element is no logout message");
     if (!dom_attr(l.response, "ID").p)
         return dom_refuse(l.response, ERR_XML_ID, e, "no ID");
-    if (head(&l, e) != 0 || locate_sweep(&l, e) != 0)
+    node = dom_first(l.response);
+    if (dom_is(node, SAML_NS_ASSERTION, "Issuer")) {
+        if (!dom_text(node, &l.outer.issuer))
+            return dom_refuse(node, ERR_LOGOUT, e, "Issuer is not plain text");
+        node = dom_next(node);
+    }
+    if (dom_is(node, SAML_NS_DSIG, "Signature"))
+        l.response_signature = node;
+    if (locate_sweep(&l, e) != 0)
         return -1;
-    l.outer.destination = dom_attr(l.response, "Destination");
-    l.outer.in_response_to = dom_attr(l.response, "InResponseTo");
     *ret = l;
     return 0;
+}
+
+/* As for a Response: the Issuer that stands there chooses whose keys to try, and nothing else may come of it. */
+static int choose_trust(const struct saml_verify_request *rq, struct slice issuer, size_t *ret, struct err *e)
+{
+    char found[160];
+
+    *ret = 0;
+    if (!rq->by_issuer)
+        return rq->ntrusts == 1 ? 0 : err_set(e, ERR_INTERNAL, "%zu trusts and no rule to choose by", rq->ntrusts);
+    issuer = slice_trim(issuer);
+    for (size_t i = 0; issuer.n && i < rq->ntrusts; i++) {
+        if (rq->trusts[i]->issuer && slice_is(issuer, rq->trusts[i]->issuer)) {
+            *ret = i;
+            return 0;
+        }
+    }
+    str_cut(found, sizeof found, issuer);
+    return err_mismatch(e, ERR_ISSUER, issuer.n ? found : NULL, "the entity ID of a configured identity provider",
+                        "no identity provider of this name");
 }
 
 static int canonical(xmlDoc *doc, struct arena *a, struct slice *ret, struct err *e)
@@ -54,18 +67,34 @@ static int canonical(xmlDoc *doc, struct arena *a, struct slice *ret, struct err
     return ret->p ? 0 : err_set(e, ERR_MEMORY, "no room for the message");
 }
 
-int verify_logout(const struct located *l, const struct saml_trust *trust, struct arena *a, struct saml_signed *s,
-                  struct err *e)
+static int take_bytes(const struct located *l, const struct saml_trust *trust, struct arena *a, struct saml_signed *s,
+                      struct err *e)
 {
     enum saml_element what =
         dom_is(l->response, SAML_NS_PROTOCOL, "LogoutRequest") ? SAML_LOGOUT_REQUEST : SAML_LOGOUT_RESPONSE;
 
-    if (l->response_signature) {
-        if (dsig_verify(l->response_signature, l->response, what, trust, trust->allow, a, &s->sig[0], e) != 0)
-            return -1;
-        s->nsig = 1;
-        return 0;
+    if (!l->response_signature) {
+        s->plain_what = what;
+        return canonical(l->response->doc, a, &s->plain, e);
     }
-    s->plain_what = what;
-    return canonical(l->response->doc, a, &s->plain, e);
+    s->nsig = 1;
+    return dsig_verify(l->response_signature, l->response, what, trust, trust->allow, a, &s->sig[0], e);
+}
+
+int verify_logout(const struct saml_verify_request *rq, struct arena *a, struct saml_signed *ret, struct err *e)
+{
+    struct saml_signed s = {.nsig = 0};
+    struct located l = {.response = NULL};
+    xmlDoc *doc = NULL;
+    int result = -1;
+
+    if (dom_parse(rq->xml, &prescan_message, &doc, e) != 0)
+        return -1;
+    if (locate_logout(doc, &l, e) == 0 && choose_trust(rq, l.outer.issuer, &s.trust, e) == 0 &&
+        take_bytes(&l, rq->trusts[s.trust], a, &s, e) == 0) {
+        *ret = s;
+        result = 0;
+    }
+    dom_free(doc);
+    return result;
 }

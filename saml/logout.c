@@ -6,6 +6,8 @@
  */
 #include "saml/logout.h"
 
+#include <openssl/bn.h>
+#include <openssl/ecdsa.h>
 #include <openssl/err.h>
 
 #include "base/clock.h"
@@ -14,6 +16,8 @@
 #include "saml/names.h"
 #include "saml/redirect.h"
 #include "saml/token.h"
+
+#define EC_VALUE_MAX 144 /* an ECDSA signature by P-521: 132 octets, in DER up to 139 */
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
@@ -234,27 +238,51 @@ int saml_logout_peek(struct slice query, struct arena *a, struct slice *ret_issu
     return saml_logout_peek_xml(xml, a, ret_issuer, e);
 }
 
-/* Bindings 3.4.4.1: the signature is over the octets of the query; SigAlg is one of XML-DSig's URIs, and the value has
- * its form too (ECDSA: r||s). */
+/*
+ * XML-DSig writes ECDSA signatures as r||s, and its URI is what SigAlg names; but senders that sign the octets with a
+ * plain library (OpenSAML's) send its DER. This turns DER, and nothing but DER, into r||s; anything else stays.
+ */
+static struct slice ecdsa_value(const struct saml_key *key, struct slice value, unsigned char rs[EC_VALUE_MAX])
+{
+    const unsigned char *p = (const unsigned char *)value.p;
+    int half = (int)(signature_size(key) / 2);
+    struct slice ret = value;
+    unsigned char *again = NULL;
+    ECDSA_SIG *sig;
+
+    if (key->type != SAML_KEY_EC || value.n == signature_size(key) || value.n > EC_VALUE_MAX || 2 * half > EC_VALUE_MAX)
+        return value;
+    sig = d2i_ECDSA_SIG(NULL, &p, (long)value.n);
+    if (sig && i2d_ECDSA_SIG(sig, &again) == (int)value.n && memcmp(again, value.p, value.n) == 0 &&
+        BN_bn2binpad(ECDSA_SIG_get0_r(sig), rs, half) == half &&
+        BN_bn2binpad(ECDSA_SIG_get0_s(sig), rs + half, half) == half)
+        ret = slice_make(rs, 2 * (size_t)half);
+    OPENSSL_free(again);
+    ECDSA_SIG_free(sig);
+    return ret;
+}
+
+/* Bindings 3.4.4.1: the signature is over the octets of the query, and SigAlg is one of XML-DSig's URIs. */
 static int verify_query(const struct redirect_query *q, const struct saml_trust *trust, unsigned allow,
                         struct saml_signer *ret, struct err *e)
 {
     const struct signature_algorithm *method;
+    unsigned char rs[EC_VALUE_MAX];
+    bool found = false;
 
     if (signature_algorithm_find(q->sig_alg, allow, &method, e) != 0)
         return -1;
-    for (size_t i = 0; i < trust->nkeys; i++) {
+    for (size_t i = 0; i < trust->nkeys && !found; i++) {
         const struct saml_key *key = &trust->keys[i];
 
-        if (key_fits(key, method, allow) == KEY_FIT_OK && key_verifies(key, method, q->signature, q->octets)) {
+        found = key_fits(key, method, allow) == KEY_FIT_OK &&
+                key_verifies(key, method, ecdsa_value(key, q->signature, rs), q->octets);
+        if (found)
             /* what the name says after its dash is the digest */
             *ret = (struct saml_signer){.key = key, .method = method->name, .digest = strchr(method->name, '-') + 1};
-            ERR_clear_error();
-            return 0;
-        }
     }
     ERR_clear_error();
-    return no_key_verifies(trust, method, allow, e);
+    return found ? 0 : no_key_verifies(trust, method, allow, e);
 }
 
 int saml_logout_redirect(struct slice query, const struct saml_trust *trust, unsigned allow,

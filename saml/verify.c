@@ -164,17 +164,6 @@ static int verify_located(const struct located *l, const struct saml_verify_requ
                                                   : verify_clear(l, trust, a, s, e);
 }
 
-static int verify_logout_message(struct _xmlDoc *doc, const struct saml_verify_request *rq, struct arena *a,
-                                 struct saml_signed *s, struct err *e)
-{
-    struct located l;
-
-    if (locate_logout(doc, &l, e) != 0 || choose_trust(rq, &l, &s->trust, e) != 0 ||
-        verify_logout(&l, rq->trusts[s->trust], a, s, e) != 0)
-        return -1;
-    return copy_outer(&l.outer, a, &s->outer, e);
-}
-
 int saml_verify_message(const struct saml_verify_request *rq, struct arena *a, struct saml_signed *ret, struct err *e)
 {
     struct saml_signed s = {.nsig = 0};
@@ -187,13 +176,13 @@ int saml_verify_message(const struct saml_verify_request *rq, struct arena *a, s
         return err_set(e, ERR_INTERNAL, "saml_init() was not called");
     if (rq->message == SAML_MESSAGE_METADATA)
         return verify_metadata(rq, a, ret, e);
-    if (rq->message != SAML_MESSAGE_RESPONSE && rq->message != SAML_MESSAGE_LOGOUT)
+    if (rq->message == SAML_MESSAGE_LOGOUT)
+        return verify_logout(rq, a, ret, e);
+    if (rq->message != SAML_MESSAGE_RESPONSE)
         return err_set(e, ERR_INTERNAL, "a message of unknown kind");
     if (dom_parse(rq->xml, &prescan_message, &doc, e) != 0)
         return -1;
-    if (rq->message == SAML_MESSAGE_LOGOUT) {
-        result = verify_logout_message(doc, rq, a, &s, e);
-    } else if (locate(doc, &l, e) == 0 && choose_trust(rq, &l, &s.trust, e) == 0) {
+    if (locate(doc, &l, e) == 0 && choose_trust(rq, &l, &s.trust, e) == 0) {
         ret->trust = s.trust;
         result = verify_located(&l, rq, a, &s, e);
     }

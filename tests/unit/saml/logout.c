@@ -270,6 +270,54 @@ static void signed_query(void **state)
     free(ec);
 }
 
+/* r||s as XML-DSig has it, and the DER of a plain library; of each only the one form. */
+static void ecdsa_forms(void **state)
+{
+    static const struct {
+        const char *curve, *method, *md;
+    } rows[] = {{"P-256", SIGN_MORE "ecdsa-sha256", "SHA256"}, {"P-521", SIGN_MORE "ecdsa-sha512", "SHA512"}};
+    struct err e = ERR_INIT;
+    struct saml_logout l;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        EVP_PKEY *key = sign_ec(rows[i].curve);
+        char *alg = encoded(rows[i].method), *query = parameter("SAMLRequest", GOOD);
+        char *octets = sign_printf("%s&SigAlg=%s", query, alg), *raw = with_signature(query, key, rows[i].method);
+        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        unsigned char der[256];
+        size_t n = sizeof der;
+        struct saml_trust t;
+
+        saml_trust_init(&t);
+        sign_trust(&t, key);
+        assert_ok(saml_logout_redirect(slice_of(raw), &t, 0, NULL, &arena, &l, &e), &e);
+        assert_int_equal(EVP_DigestSignInit_ex(ctx, NULL, rows[i].md, NULL, NULL, key, NULL), 1);
+        assert_int_equal(EVP_DigestSign(ctx, der, &n, (const unsigned char *)octets, strlen(octets)), 1);
+        for (size_t more = 0; more < 2; more++) {
+            char *value, *text, *whole;
+
+            der[n] = 0; /* an octet behind it is another encoding, and there is only one */
+            value = sign_base64(der, n + more);
+            text = encoded(value);
+            whole = sign_printf("%s&Signature=%s", octets, text);
+            if (more)
+                assert_err(saml_logout_redirect(slice_of(whole), &t, 0, NULL, &arena, &l, &e), &e, "signature-invalid");
+            else
+                assert_ok(saml_logout_redirect(slice_of(whole), &t, 0, NULL, &arena, &l, &e), &e);
+            free(whole);
+            free(text);
+            free(value);
+        }
+        EVP_MD_CTX_free(ctx);
+        saml_trust_free(&t);
+        free(raw);
+        free(octets);
+        free(alg);
+        EVP_PKEY_free(key);
+    }
+}
+
 /* The octets that were sent are what counts: an escape written in another way is another message. */
 static void changed_query(void **state)
 {
@@ -492,6 +540,32 @@ static void refused_posts(void **state)
     free(foreign);
 }
 
+/* By the Issuer that stands there, among several; and by nothing if there is none. */
+static void chosen_by_issuer(void **state)
+{
+    char elsewhere[] = "https://other.example.com/", here[] = ISSUER;
+    struct saml_trust strange = {.issuer = elsewhere}, named = trust;
+    const struct saml_trust *two[] = {&strange, &named};
+    char *xml = signed_xml(GOOD, "_r1", pinned), *nobody = signed_xml(REQUEST ADA TAIL, "_r1", pinned);
+    struct saml_verify_request rq = {
+        .message = SAML_MESSAGE_LOGOUT, .xml = slice_of(xml), .trusts = two, .ntrusts = 2, .by_issuer = true};
+    struct saml_signed s;
+    struct err e = ERR_INIT;
+
+    (void)state;
+    assert_err(saml_verify_message(&rq, &arena, &s, &e), &e, "issuer-mismatch");
+    named.issuer = here;
+    assert_ok(saml_verify_message(&rq, &arena, &s, &e), &e);
+    assert_int_equal(s.trust, 1);
+    assert_int_equal(s.nsig, 1);
+    rq.xml = slice_of(nobody);
+    assert_err(saml_verify_message(&rq, &arena, &s, &e), &e, "issuer-mismatch");
+    rq.by_issuer = false;
+    assert_err(saml_verify_message(&rq, &arena, &s, &e), &e, "internal-error");
+    free(xml);
+    free(nobody);
+}
+
 /* What a worker that strangers took over may return. */
 static void lying_worker(void **state)
 {
@@ -697,12 +771,13 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_request),     cmocka_unit_test(good_response), cmocka_unit_test(malformed),
-        cmocka_unit_test(too_much),         cmocka_unit_test(peeked),        cmocka_unit_test(signed_query),
-        cmocka_unit_test(changed_query),    cmocka_unit_test(other_keys),    cmocka_unit_test(crossed_parameter),
-        cmocka_unit_test(checked),          cmocka_unit_test(signed_post),   cmocka_unit_test(plain_post),
-        cmocka_unit_test(refused_posts),    cmocka_unit_test(lying_worker),  cmocka_unit_test(written_request),
-        cmocka_unit_test(written_response), cmocka_unit_test(written_post),
+        cmocka_unit_test(good_request),      cmocka_unit_test(good_response),   cmocka_unit_test(malformed),
+        cmocka_unit_test(too_much),          cmocka_unit_test(peeked),          cmocka_unit_test(signed_query),
+        cmocka_unit_test(ecdsa_forms),       cmocka_unit_test(changed_query),   cmocka_unit_test(other_keys),
+        cmocka_unit_test(crossed_parameter), cmocka_unit_test(checked),         cmocka_unit_test(signed_post),
+        cmocka_unit_test(plain_post),        cmocka_unit_test(refused_posts),   cmocka_unit_test(chosen_by_issuer),
+        cmocka_unit_test(lying_worker),      cmocka_unit_test(written_request), cmocka_unit_test(written_response),
+        cmocka_unit_test(written_post),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
