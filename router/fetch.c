@@ -153,8 +153,7 @@ static int receive(struct child *c, int64_t deadline, const atomic_bool *cancell
     }
 }
 
-/* The document out of what the child wrote, or why there is none. */
-static int read_answer(struct slice all, const char *url, struct arena *a, struct slice *ret, struct err *e)
+int fetch_read_answer(struct slice all, const char *url, struct arena *a, struct slice *ret, struct err *e)
 {
     struct slice rest = all, line, word;
     char why[STATUS_LINE_MAX];
@@ -187,7 +186,7 @@ int fetch_run(const struct fetch_request *r, struct arena *a, struct slice *ret_
     buf_init(&out, r->body_max + STATUS_LINE_MAX);
     if (send_request(&c, r, e) == 0 &&
         receive(&c, clock_mono_ms() + r->timeout_ms + GRACE_MS, r->cancelled, &out, e) == 0)
-        rc = read_answer(buf_slice(&out), r->url, a, ret_body, e);
+        rc = fetch_read_answer(buf_slice(&out), r->url, a, ret_body, e);
     close_fd(&c.in);
     close_fd(&c.out);
     (void)kill(c.pid, SIGKILL); /* it has answered, or it will not be listened to */

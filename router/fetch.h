@@ -33,4 +33,8 @@ int fetch_path(char *dst, size_t size, struct err *e);
  */
 int fetch_run(const struct fetch_request *r, struct arena *a, struct slice *ret_body, struct err *e);
 
+/* The document out of what usher-fetch wrote for `url`, or why there is none; for fetch_run() and tests. The process
+ * spoke with strangers, so nothing but "ok", a length that is right, and as many octets is a document. */
+int fetch_read_answer(struct slice all, const char *url, struct arena *a, struct slice *ret, struct err *e);
+
 #endif

@@ -10,7 +10,8 @@
 #include "saml/recheck.h"
 
 #define FETCH_TIMEOUT_MS 30000
-#define WORKER_DEADLINE_MS 20000 /* a federation's aggregate takes its time */
+#define FETCH_MAX (10 * 1000 * 1000 - 4096) /* libxml2 takes no more without XML_PARSE_HUGE, which it never gets */
+#define WORKER_DEADLINE_MS 20000            /* a federation's aggregate takes its time */
 
 /* --- keys of the store ------------------------------------------------------------------------------------------- */
 
@@ -71,7 +72,7 @@ int idp_document_fetch(const struct config_idp *idp, const atomic_bool *cancelle
                        struct err *e)
 {
     const struct fetch_request r = {.url = idp->metadata,
-                                    .body_max = SAML_METADATA_MAX,
+                                    .body_max = FETCH_MAX,
                                     .timeout_ms = FETCH_TIMEOUT_MS,
                                     .allow_private = idp->metadata_private,
                                     .ca_file = idp->metadata_ca,

@@ -80,7 +80,7 @@ static json_t *keys_beyond(const struct saml_trust *a, const struct saml_trust *
     return list;
 }
 
-/* An event about a change from `old` (NULL: nothing) to `found`, and the same as a line of the log. */
+/* An event about a change from `old` (NULL: nothing) to `found`. */
 static void describe(const struct config_idp *idp, const char *kind, const char *by, const struct saml_trust *old,
                      const struct saml_trust *found, int64_t now, struct event *ret)
 {
@@ -94,10 +94,15 @@ static void describe(const struct config_idp *idp, const char *kind, const char 
     (void)str_copy(ret->idp, sizeof ret->idp, slice_of(idp->name));
     if (text)
         (void)str_copy(ret->detail, sizeof ret->detail, slice_of(text));
-    log_line(strcmp(kind, "idp.keys-pending") == 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, kind, "idp", idp->name,
-             "keys", text);
     free(text);
     json_decref(o);
+}
+
+/* The same as a line of the log, once it is stored. */
+static void log_change(const struct event *ev)
+{
+    log_line(strcmp(ev->kind, "idp.keys-pending") == 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, ev->kind, "idp", ev->idp,
+             "keys", ev->detail);
 }
 
 /* --- a document -------------------------------------------------------------------------------------------------- */
@@ -206,6 +211,8 @@ int idp_keys_take(struct idp_keys *k, size_t i, struct slice document, int64_t n
     rc = store_idp_update(k->store, &u, e);
     known_free(&kn);
     saml_trust_free(&found);
+    if (rc == 0 && u.log)
+        log_change(u.log);
     if (rc != 0 || idp_keys_rebuild(k, now, e) != 0)
         return -1;
     plan(k, i, u.next);
@@ -281,6 +288,8 @@ int idp_keys_approve(struct idp_keys *k, size_t i, const char *by, int64_t now, 
         describe(idp, "idp.keys-approved", by, &kn.in_force, &found, now, &log);
         u.log = &log;
         rc = store_idp_update(k->store, &u, e);
+        if (rc == 0)
+            log_change(&log);
     }
     saml_trust_free(&found);
 out:
