@@ -46,11 +46,11 @@ struct worker {
     struct list waiting, flight;
     struct buf in, out;
     uint64_t last_id;
-    uint64_t serial;                 /* of the table that the process has; 0: none */
-    bool fresh;                      /* the process was started for one document and ends after it */
-    bool used;                       /* the process has answered something */
-    const char *condemned;           /* the process was killed, for this reason; what it still says does not count */
-    unsigned deaths, start_failures; /* in a row */
+    uint64_t serial;       /* of the table that the process has; 0: none */
+    bool fresh;            /* the process was started for one document and ends after it */
+    bool used;             /* the process has answered something */
+    const char *condemned; /* the process was killed, for this reason; what it still says does not count */
+    unsigned deaths, start_failures, idle_deaths; /* in a row; the last without having been given anything */
     int64_t last_death;
     /* for worker_stats(), from any thread */
     atomic_uint_fast64_t judged, restarts, deadlines;
@@ -182,6 +182,7 @@ static void on_end(struct worker *w)
     w->restarts++;
     w->serial = 0;
     w->fresh = false;
+    w->idle_deaths = w->used || w->flight.n ? 0 : w->idle_deaths + 1;
     if (!expected)
         count_death(w);
     (void)err_set(&why, ERR_WORKER, "the verification worker failed: %s", w->condemned ? w->condemned : how);
@@ -317,14 +318,15 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         return;
     if (w->out.len > 0)
         n = send(fd, w->out.data, w->out.len, MSG_NOSIGNAL);
-    if (n < 0) {
-        if (errno != EAGAIN && errno != EINTR) /* its end will be read */
-            (void)event_del(w->writable);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) { /* its end will be read */
+        (void)event_del(w->writable);
         return;
     }
-    w->out.len -= (size_t)n;
+    if (n > 0)
+        w->out.len -= (size_t)n;
     if (w->out.len > 0) {
-        memmove(w->out.data, w->out.data + n, w->out.len);
+        if (n > 0)
+            memmove(w->out.data, w->out.data + n, w->out.len);
         (void)event_add(w->writable, NULL);
         return;
     }
@@ -428,7 +430,7 @@ static void pump(struct worker *w)
 
     if (w->closing || w->condemned || evtimer_pending(w->restart, NULL))
         return;
-    if (w->o.standby && !have_process(w))
+    if (w->o.standby && w->idle_deaths < START_TRIES && !have_process(w))
         return;
     while (has_turn(w)) {
         struct worker_request *r;

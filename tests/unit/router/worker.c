@@ -71,12 +71,17 @@ static struct probe *probe(const char *mode)
     return p;
 }
 
+static void submit(struct worker *w, struct probe *p)
+{
+    assert_ok(worker_submit(w, &p->rq, &e), &e);
+    pending++;
+}
+
 static struct probe *submitted(struct worker *w, const char *mode)
 {
     struct probe *p = probe(mode);
 
-    assert_ok(worker_submit(w, &p->rq, &e), &e);
-    pending++;
+    submit(w, p);
     return p;
 }
 
@@ -171,8 +176,9 @@ static void a_refusal_is_the_documents(void **state)
     (void)state;
     changed = submitted(w, NULL);
     memcpy(strstr(changed->xml, "ada@contoso.com"), "bob", 3);
-    rest = submitted(w, NULL);
+    rest = probe(NULL);
     rest->rq.judge.xml = SLICE("<Response");
+    submit(w, rest);
     fine = submitted(w, NULL);
     wait_for_all();
     assert_refused(changed, "signature-invalid");
@@ -194,11 +200,13 @@ static void the_table_is_the_requests_own(void **state)
     (void)state;
     assert_non_null(second);
     for (size_t i = 0; i < 5; i++)
-        p[i] = submitted(w, NULL);
+        p[i] = probe(NULL);
     p[1]->rq.trusts = second;
     p[3]->rq.trusts = second;
     p[3]->rq.judge.trust = 0;
     p[4]->rq.judge.trust = 0; /* of the first table: another's keys */
+    for (size_t i = 0; i < 5; i++)
+        submit(w, p[i]);
     wait_for_all();
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(p[i]->err.code, ERR_NONE);
@@ -257,8 +265,7 @@ static void a_full_queue_refuses_at_once(void **state)
     assert_err(worker_submit(w, &large->rq, &e), &e, "busy");
     wait_for_all();
     assert_judged(p[0]);
-    assert_ok(worker_submit(w, &large->rq, &e), &e);
-    pending++;
+    submit(w, large);
     wait_for_all();
     assert_judged(large);
     worker_free(w);
@@ -325,6 +332,39 @@ static void a_killed_worker_loses_nothing(void **state)
     forget_all();
 }
 
+/* More than the socket takes, to a worker that does not read for a while. */
+static void what_does_not_fit_is_sent_later(void **state)
+{
+    struct worker *w = worker_with(good, 30000);
+    size_t n = 60000;
+    char *large = malloc(n + 1);
+    struct probe *p[12];
+
+    (void)state;
+    assert_non_null(large);
+    memset(large, 'a', n);
+    large[n] = '\0';
+    memcpy(large, "<a>", 3);
+    memcpy(large + n - 4, "</a>", 4);
+    (void)submitted(w, NULL);
+    wait_for_all();
+    assert_int_equal(kill(stats(w).pid, SIGSTOP), 0);
+    for (size_t i = 0; i < 12; i++) {
+        p[i] = probe(NULL);
+        p[i]->rq.judge.xml = slice_make(large, n);
+        submit(w, p[i]);
+        (void)event_base_loop(base, EVLOOP_NONBLOCK);
+    }
+    assert_int_equal(kill(stats(w).pid, SIGCONT), 0);
+    wait_for_all();
+    for (size_t i = 0; i < 12; i++)
+        assert_refused(p[i], "response-shape");
+    assert_int_equal(stats(w).restarts, 0);
+    worker_free(w);
+    free(large);
+    forget_all();
+}
+
 static void freeing_refuses_what_is_left(void **state)
 {
     struct worker *w = worker_with(good, 10000);
@@ -368,6 +408,35 @@ static void without_a_worker_nothing_waits_for_ever(void **state)
     assert_ok(worker_check(w, &e), &e);
     worker_free(w);
     forget_all();
+}
+
+/* One that stands by is there again without being asked, but not for ever if it dies at once. */
+static void a_worker_stands_by(void **state)
+{
+    struct worker_options o;
+    struct worker *w = NULL;
+    int pid;
+
+    (void)state;
+    worker_options_init(&o);
+    o.path = good;
+    o.deadline_ms = 10000;
+    o.standby = true;
+    assert_ok(worker_new(base, &o, &w, &e), &e);
+    assert_ok(worker_check(w, &e), &e);
+    pid = stats(w).pid;
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    while (stats(w).pid == pid || stats(w).pid == 0)
+        assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+    assert_int_equal(stats(w).restarts, 1);
+    worker_free(w);
+    o.path = "/bin/true";
+    assert_ok(worker_new(base, &o, &w, &e), &e);
+    assert_err(worker_check(w, &e), &e, "worker-failed");
+    while (event_base_loop(base, EVLOOP_ONCE) == 0)
+        ; /* until nothing is left to wait for */
+    assert_true(stats(w).restarts <= 4);
+    worker_free(w);
 }
 
 static void a_command_asks_and_waits(void **state)
@@ -517,8 +586,7 @@ static void a_worker_that_was_taken_over_is_replaced(void **state)
     beside = submitted(w, NULL);
     again = probe(NULL);
     again->rq.fresh = true;
-    assert_ok(worker_submit(w, &again->rq, &e), &e);
-    pending++;
+    submit(w, again);
     wait_for_all();
     assert_judged(again);
     assert_judged(beside);
@@ -588,8 +656,10 @@ int main(void)
         cmocka_unit_test(a_full_queue_refuses_at_once),
         cmocka_unit_test(the_process_is_in_its_sandbox),
         cmocka_unit_test(a_killed_worker_loses_nothing),
+        cmocka_unit_test(what_does_not_fit_is_sent_later),
         cmocka_unit_test(freeing_refuses_what_is_left),
         cmocka_unit_test(without_a_worker_nothing_waits_for_ever),
+        cmocka_unit_test(a_worker_stands_by),
         cmocka_unit_test(a_command_asks_and_waits),
         cmocka_unit_test(a_worker_that_dies),
         cmocka_unit_test(a_worker_that_opens_is_killed),
