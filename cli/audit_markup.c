@@ -3,8 +3,9 @@
 
 #include "base/encode.h"
 
-#define PROLOGUE_MAX 4096 /* of a message inside of other text */
-#define TAG_MAX 16384     /* prescan takes no longer one */
+#define PROLOGUE_MAX 4096   /* of a message inside of other text */
+#define DECLARATION_MAX 128 /* of an XML declaration there */
+#define TAG_MAX 16384       /* prescan takes no longer one */
 
 static struct slice from(struct slice s, size_t at)
 {
@@ -213,9 +214,10 @@ static bool mentions_saml(struct slice s)
 
 bool markup_is_message(struct slice s, size_t *ret_tag)
 {
+    struct slice front = slice_make(s.p, s.n < DECLARATION_MAX ? s.n : DECLARATION_MAX);
     size_t root = 0, end;
 
-    if (slice_starts(s, SLICE("<?xml")) || slice_starts(s, SLICE("<!DOCTYPE")))
+    if ((slice_starts(s, SLICE("<?xml")) && memmem(front.p, front.n, "?>", 2)) || slice_starts(s, SLICE("<!DOCTYPE")))
         root = root_at(slice_make(s.p, s.n < PROLOGUE_MAX ? s.n : PROLOGUE_MAX));
     if (root + 1 >= s.n || !is_message_name(name_at(from(s, root + 1))))
         return false;

@@ -14,12 +14,14 @@
 
 /* Every octet of the base64 text percent-encoded; the same for XML. */
 #define MESSAGE_MAX (4 * (size_t)SAML_XML_MAX + 64 * 1024)
-#define WASTE_MAX (64 * (uint64_t)SAML_XML_MAX) /* searched in vain in one stream for the end of messages */
+#define WASTE_MAX (64 * (uint64_t)SAML_XML_MAX) /* searched in vain in one stream */
 #define CONTEXT_MAX 4096 /* kept before the place that is looked at: the front of a query string */
 #define VALUE_MIN 16     /* a shorter parameter is an example in a text */
 #define RUN_MIN 64       /* a shorter run of base64 without a name is no message */
 #define FRONT_MAX 4096   /* of a run, by which it is known */
-#define LINE_MIN 56      /* base64 lines are 64 or 76 wide; a shorter one ends it */
+#define FRONT_LESS 512   /* where too much looks like one and is none */
+#define LINE_MIN 56      /* wrapped base64 is 64 or 76 wide; what is wider is one message a line */
+#define LINE_MAX 80
 
 /* A message as its value was cut out of the window. */
 struct cut {
@@ -211,12 +213,18 @@ static int report_parameter(struct audit_text *t, struct slice w, struct cut *c,
     return r;
 }
 
+/* A longer name ends in ours; the %3F or %26 of a URL in a URL is no part of a name. */
+static bool inside_name(struct slice w, size_t at)
+{
+    return at > 0 && ascii_is_alnum(w.p[at - 1]) && !(at > 2 && w.p[at - 3] == '%');
+}
+
 static int try_parameter(struct audit_text *t, struct slice w, size_t at, size_t *ret_end)
 {
     size_t name = parameter_name(slice_make(w.p + at, w.n - at)), end = at + name;
     struct cut c = {.form = AUDIT_FORM, .at = at};
 
-    if (name == 0 || (at > 0 && ascii_is_alnum(w.p[at - 1])))
+    if (name == 0 || inside_name(w, at))
         return 0;
     while (end < w.n && end - at < MESSAGE_MAX && (is_base64(w.p[end]) || w.p[end] == '%' || w.p[end] == '='))
         end++;
@@ -268,15 +276,17 @@ static int try_xml(struct audit_text *t, struct slice w, size_t at, size_t *ret_
 
 /* --- base64 without a name --------------------------------------------------------------------------------------- */
 
-/* Past a run, of at most `max`, that may go on over lines, as MIME and PEM wrap it. */
+/* Past a run, of at most `max`, that may go on over lines of one width, as MIME and PEM wrap it. */
 static size_t run_end(struct slice w, size_t at, size_t max)
 {
-    size_t i = at, line = at;
+    size_t i = at, line = at, width = 0;
 
     for (;;) {
         while (i < w.n && i - at < max && is_base64(w.p[i]))
             i++;
-        if (i - line < LINE_MIN || i - at >= max)
+        if (width == 0)
+            width = i - at;
+        if (width < LINE_MIN || width > LINE_MAX || i - line != width || i - at >= max)
             break;
         line = i + (i < w.n && w.p[i] == '\r');
         if (line + 1 >= w.n || w.p[line] != '\n' || !is_base64(w.p[line + 1]))
@@ -307,17 +317,26 @@ static bool run_is_message(struct audit_text *t, struct slice front)
     return is;
 }
 
+/* '<' and what may follow it ("<?", "<s") encode to P and one of C to H. */
+static bool begins_run(struct slice s)
+{
+    return s.n > 1 && s.p[0] == 'P' && s.p[1] >= 'C' && s.p[1] <= 'H';
+}
+
 static int try_run(struct audit_text *t, struct slice w, size_t at, size_t *ret_end)
 {
     struct cut c = {.form = AUDIT_BASE64, .at = at};
     size_t end;
 
-    /* '<' and what may follow it ("<?", "<s") encode to P and one of C to H */
-    if (at + 1 >= w.n || w.p[at + 1] < 'C' || w.p[at + 1] > 'H' || (at > 0 && is_base64(w.p[at - 1])))
+    if (!begins_run(slice_make(w.p + at, w.n - at)) || (at > 0 && is_base64(w.p[at - 1])))
         return 0;
-    end = run_end(w, at, FRONT_MAX);
-    if (end - at < RUN_MIN || !run_is_message(t, slice_make(w.p + at, end - at)))
+    end = run_end(w, at, t->wasted < WASTE_MAX ? FRONT_MAX : FRONT_LESS);
+    if (end - at < RUN_MIN)
         return 0;
+    if (!run_is_message(t, slice_make(w.p + at, end - at))) {
+        t->wasted += end - at;
+        return 0;
+    }
     end = run_end(w, at, MESSAGE_MAX);
     *ret_end = end;
     return report_decoded(t, &c, slice_make(w.p + at, end - at));
@@ -394,6 +413,14 @@ static int search_decoded(struct audit_text *t)
     return r;
 }
 
+/* A list of messages, each on a line of its own. */
+static bool one_a_line(struct slice text)
+{
+    ptrdiff_t end = slice_find(text, '\n');
+
+    return end > LINE_MAX && begins_run(slice_make(text.p + end + 1, text.n - (size_t)end - 1));
+}
+
 /* The whole stream is base64, percent-encoded perhaps. */
 static int whole_base64(struct audit_text *t, struct slice text, bool *ret_done)
 {
@@ -407,7 +434,7 @@ static int whole_base64(struct audit_text *t, struct slice text, bool *ret_done)
             return 0;
     }
     buf_init(&plain, MESSAGE_MAX);
-    if (text.n < VALUE_MIN || unescape(text, slice_find(text, '%') >= 0, &plain, &e) != 0 ||
+    if (text.n < VALUE_MIN || one_a_line(text) || unescape(text, slice_find(text, '%') >= 0, &plain, &e) != 0 ||
         decode(t, buf_slice(&plain), &c.form, &e) != 0)
         goto out;
     *ret_done = true;

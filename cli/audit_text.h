@@ -44,7 +44,7 @@ struct audit_text {
     uint64_t offset;  /* of the window's first octet */
     uint64_t line;    /* at `counted` */
     size_t counted;   /* octets of the window whose line ends are counted */
-    uint64_t wasted;  /* octets searched for the end of messages that have none */
+    uint64_t wasted;  /* octets looked at for messages that were none */
     bool cut, nested; /* the front of the stream has left the window; the stream came out of base64 */
 };
 

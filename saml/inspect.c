@@ -223,6 +223,7 @@ static const xmlNode *ancestor(const xmlNode *node, const char *ns, const char *
 
 static void note_assertion(struct walk *w, const xmlNode *node)
 {
+    const xmlNode *response = ancestor(node, SAML_NS_PROTOCOL, "Response");
     struct saml_inspection *i = w->i;
 
     i->assertions++;
@@ -249,7 +250,7 @@ static void note_assertion(struct walk *w, const xmlNode *node)
         i->traits |= SAML_TRAIT_ASSERTION_IN_EXTENSIONS;
     else if (dom_is(node->parent, SAML_NS_ASSERTION, "Assertion"))
         i->traits |= SAML_TRAIT_ASSERTION_IN_ASSERTION;
-    else if (ancestor(node, SAML_NS_PROTOCOL, "Response") == w->root)
+    else if (!response || response == w->root)
         i->traits |= SAML_TRAIT_ASSERTION_HIDDEN; /* of a second Response it is not the hiding that counts */
 }
 
