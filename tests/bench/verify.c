@@ -100,20 +100,6 @@ static bool recheck_once(void)
     return saml_recheck(&kept, &in.trust, 0, signers, &e) == 0;
 }
 
-static bool read_once(void)
-{
-    struct saml_response response;
-    struct saml_assertion assertion;
-    struct err e = ERR_INIT;
-    struct arena a;
-    bool ok;
-
-    arena_init(&a, SAML_ARENA_MAX);
-    ok = saml_read(kept.sig[0].element, kept.sig[0].what, &a, &response, &assertion, &e) == 0;
-    arena_free(&a);
-    return ok;
-}
-
 /* --- bare xmlsec ---------------------------------------------------------------------------------------------------
  */
 
@@ -179,11 +165,10 @@ int main(int argc, char **argv)
         {.name = "saml_verify", .start = verify_start, .once = verify_once},
         {.name = "saml_verify, base64", .start = verify_start, .once = verify_base64_once},
         {.name = "saml_recheck", .start = keep_signed, .once = recheck_once},
-        {.name = "saml_read", .start = keep_signed, .once = read_once},
         {.name = "saml_judge, base64", .start = judge_start, .once = judge_base64_once},
         {.name = "SimpleSAMLphp, base64", .program = argv + 8},
     };
-    enum { FLOOR, XMLSEC, XMLSEC64, VERIFY, VERIFY64, RECHECK, READ, JUDGE64, PEER64 };
+    enum { FLOOR, XMLSEC, XMLSEC64, VERIFY, VERIFY64, RECHECK, JUDGE64, PEER64 };
     static double ns[SLICES_MAX][SLICES_ROUNDS_MAX];
     size_t rounds = argc > 8 ? strtoul(argv[1], NULL, 10) : 0;
 
@@ -196,7 +181,6 @@ int main(int argc, char **argv)
     slices_print("saml_verify, from base64 / floor (at most 3.8)", ns[VERIFY64], ns[FLOOR], rounds);
     slices_print("  of it from XML to signed bytes", ns[VERIFY], ns[FLOOR], rounds);
     slices_print("saml_recheck / floor", ns[RECHECK], ns[FLOOR], rounds);
-    slices_print("saml_read / floor", ns[READ], ns[FLOOR], rounds);
     slices_print("saml_judge, from base64, in one process / floor", ns[JUDGE64], ns[FLOOR], rounds);
     slices_print("saml_judge / bare xmlsec, both from base64", ns[JUDGE64], ns[XMLSEC64], rounds);
     slices_print("SimpleSAMLphp / floor", ns[PEER64], ns[FLOOR], rounds);
