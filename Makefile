@@ -182,7 +182,7 @@ check-mutants: $(MUTANT_DIR)/mutants
 
 # --- benchmarks: tests/bench/NAME.c -------------------------------------------------------------------------------------
 BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
-$(BENCH): $(B)/bench/%: tests/bench/%.c tests/bench/slices.h $(call archives,router) Makefile
+$(BENCH): $(B)/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h) $(call archives,router) Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) $(shell pkg-config --cflags $(PKGS_ALL) 2>/dev/null) $(LDFLAGS) -o $@ $< $(call archives,router) \
 	  $(call libs_for,router)

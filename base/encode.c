@@ -9,106 +9,108 @@
 static const char alphabet64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char alphabet64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-#define IS_SPACE 0x40
-#define IS_BAD 0x80
-#define A8(base) (base), (base) + 1, (base) + 2, (base) + 3, (base) + 4, (base) + 5, (base) + 6, (base) + 7
-#define X IS_BAD
-#define X8 X, X, X, X, X, X, X, X
-#define X16 X8, X8
-#define SP IS_SPACE
-/* What stands in 0x20 to 0x2f and 0x50 to 0x5f tells the two alphabets apart. */
-static const unsigned char value64[256] = {
-    X,   X,      X,      X,      X,   X,   X,   X,   X,  SP, SP, X,  X, SP, X, X,  X16, /* 00 */
-    SP,  X,      X,      X,      X,   X,   X,   X,   X,  X,  X,  62, X, X,  X, 63,      /* 20 */
-    52,  53,     54,     55,     56,  57,  58,  59,  60, 61, X,  X,  X, X,  X, X,       /* 30 */
-    X,   A8(0),  A8(8),  A8(16), 24,  25,  X,   X,   X,  X,  X,                         /* 40 */
-    X,   A8(26), A8(34), A8(42), 50,  51,  X,   X,   X,  X,  X,                         /* 60 */
-    X16, X16,    X16,    X16,    X16, X16, X16, X16,                                    /* 80 */
-};
-static const unsigned char value64url[256] = {
-    X16, X16,                                                                    /* 00 */
-    X,   X,      X,      X,      X,   X,   X,   X,   X,  X,  X,  X, X, 62, X, X, /* 20 */
-    52,  53,     54,     55,     56,  57,  58,  59,  60, 61, X,  X, X, X,  X, X, /* 30 */
-    X,   A8(0),  A8(8),  A8(16), 24,  25,  X,   X,   X,  X,  63,                 /* 40 */
-    X,   A8(26), A8(34), A8(42), 50,  51,  X,   X,   X,  X,  X,                  /* 60 */
-    X16, X16,    X16,    X16,    X16, X16, X16, X16,                             /* 80 */
-};
+/*
+ * Decoding takes four characters at once. For each of the four places there is a table of what a character means there:
+ * its six bits where they belong in the three octets (the first octet lowest), and a bit of its own above them, so that
+ * the four ORed together show whether all are of the alphabet. What is not is zero.
+ */
+#define OF_ALPHABET 0x0f000000U
+#define PLACE_0(c, v) [c] = 0x01000000U | (v) << 2,
+#define PLACE_1(c, v) [c] = 0x02000000U | (v) >> 4 | ((v)&15U) << 12,
+#define PLACE_2(c, v) [c] = 0x04000000U | (v) >> 2 << 8 | ((v)&3U) << 22,
+#define PLACE_3(c, v) [c] = 0x08000000U | (v) << 16,
+#define EIGHT(P, c, v)                                                                                       \
+    P((c), (v))                                                                                              \
+    P((c) + 1, (v) + 1U) P((c) + 2, (v) + 2U) P((c) + 3, (v) + 3U) P((c) + 4, (v) + 4U) P((c) + 5, (v) + 5U) \
+        P((c) + 6, (v) + 6U) P((c) + 7, (v) + 7U)
+#define TWO(P, c, v) P((c), (v)) P((c) + 1, (v) + 1U)
+#define LETTERS(P, c, v) \
+    EIGHT(P, (c), (v)) EIGHT(P, (c) + 8, (v) + 8U) EIGHT(P, (c) + 16, (v) + 16U) TWO(P, (c) + 24, (v) + 24U)
+#define TABLE(P, c62, c63)                                                                                   \
+    {                                                                                                        \
+        LETTERS(P, 'A', 0U) LETTERS(P, 'a', 26U) EIGHT(P, '0', 52U) TWO(P, '8', 60U) P(c62, 62U) P(c63, 63U) \
+    }
+#define TABLES(c62, c63)                                                                                       \
+    {                                                                                                          \
+        TABLE(PLACE_0, c62, c63), TABLE(PLACE_1, c62, c63), TABLE(PLACE_2, c62, c63), TABLE(PLACE_3, c62, c63) \
+    }
+
+typedef const uint32_t places64[4][256];
+static places64 places = TABLES('+', '/');
+static places64 places_url = TABLES('-', '_');
 
 static int bad64(struct err *e, size_t at)
 {
     return err_set(e, ERR_ENCODING, "not strict base64 (octet %zu)", at);
 }
 
+static bool is_space64(unsigned char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static void three_octets(unsigned char *to, uint32_t v)
+{
+    to[0] = (unsigned char)v;
+    to[1] = (unsigned char)(v >> 8);
+    to[2] = (unsigned char)(v >> 16);
+}
+
 /* Whole groups of four, for as long as all four are of the alphabet; returns how many characters that were. */
-static size_t decode64_groups(const unsigned char *p, size_t n, const unsigned char value[256], unsigned char *to)
+static size_t decode64_groups(const unsigned char *p, size_t n, places64 place, unsigned char *to)
 {
     size_t i = 0;
 
-    for (; n - i >= 4; i += 4) {
-        unsigned a = value[p[i]], b = value[p[i + 1]], c = value[p[i + 2]], d = value[p[i + 3]];
-        uint32_t three = a << 18 | b << 12 | c << 6 | d;
+    for (; n - i >= 4; i += 4, to += 3) {
+        uint32_t v = place[0][p[i]] | place[1][p[i + 1]] | place[2][p[i + 2]] | place[3][p[i + 3]];
 
-        if ((a | b | c | d) >= IS_SPACE)
+        if ((v & OF_ALPHABET) != OF_ALPHABET)
             break;
-        *to++ = (unsigned char)(three >> 16);
-        *to++ = (unsigned char)(three >> 8);
-        *to++ = (unsigned char)three;
+        three_octets(to, v);
     }
     return i;
 }
 
-static int decode64(struct slice text, const unsigned char value[256], bool pads, struct buf *out, struct err *e)
+static int decode64(struct slice text, places64 place, bool url, struct buf *out, struct err *e)
 {
     const unsigned char *p = (const unsigned char *)text.p;
-    uint32_t acc = 0;
-    unsigned have = 0; /* sextets in acc */
+    uint32_t group = 0;
+    unsigned have = 0; /* characters in it */
     size_t pad = 0;
     unsigned char *to = (unsigned char *)buf_room(out, text.n / 4 * 3 + 3);
 
     if (!to)
         return err_set(e, ERR_LIMIT, "base64 text of %zu bytes does not fit %zu", text.n, out->max);
     for (size_t i = 0; i < text.n; i++) {
-        unsigned v;
+        uint32_t v;
 
         if (have == 0 && pad == 0) {
-            size_t groups = decode64_groups(p + i, text.n - i, value, to);
+            size_t n = decode64_groups(p + i, text.n - i, place, to);
 
-            to += groups / 4 * 3;
-            i += groups;
+            to += n / 4 * 3;
+            i += n;
             if (i == text.n)
                 break;
         }
-        v = value[p[i]];
-        if (v == IS_SPACE)
-            continue;
-        if (p[i] == '=' && pads) {
-            if (++pad > 2)
-                return bad64(e, i);
-            continue;
-        }
-        if (v > IS_SPACE || pad)
+        v = place[have][p[i]];
+        if (v && !pad) {
+            group |= v;
+            if (++have == 4) {
+                three_octets(to, group);
+                to += 3;
+                group = 0;
+                have = 0;
+            }
+        } else if (url || !(p[i] == '=' ? ++pad <= 2 : is_space64(p[i]))) {
             return bad64(e, i);
-        acc = acc << 6 | v;
-        if (++have == 4) {
-            *to++ = (unsigned char)(acc >> 16);
-            *to++ = (unsigned char)(acc >> 8);
-            *to++ = (unsigned char)acc;
-            acc = 0;
-            have = 0;
         }
     }
-    if (have == 1 || (pads && (have ? 4 - have : 0) != pad))
+    /* what is left must make whole octets, and nothing may be left over of them */
+    if (have == 1 || (!url && (have ? 4 - have : 0) != pad) || (have == 2 && group & 0xff00) ||
+        (have == 3 && group & 0xff0000))
         return bad64(e, text.n);
-    if (have == 2) {
-        if (acc & 0xf)
-            return bad64(e, text.n);
-        *to++ = (unsigned char)(acc >> 4);
-    } else if (have == 3) {
-        if (acc & 3)
-            return bad64(e, text.n);
-        *to++ = (unsigned char)(acc >> 10);
-        *to++ = (unsigned char)(acc >> 2);
-    }
+    for (unsigned k = 1; k < have; k++, group >>= 8)
+        *to++ = (unsigned char)group;
     out->len = (size_t)(to - (unsigned char *)out->data);
     out->data[out->len] = '\0';
     return 0;
@@ -131,7 +133,7 @@ static void encode64(struct buf *out, const void *data, size_t n, const char *al
 
 int base64_decode(struct slice text, struct buf *out, struct err *e)
 {
-    return decode64(text, value64, true, out, e);
+    return decode64(text, places, false, out, e);
 }
 
 void base64_encode(struct buf *out, const void *data, size_t n)
@@ -141,7 +143,7 @@ void base64_encode(struct buf *out, const void *data, size_t n)
 
 int base64url_decode(struct slice text, struct buf *out, struct err *e)
 {
-    return decode64(text, value64url, false, out, e);
+    return decode64(text, places_url, true, out, e);
 }
 
 void base64url_encode(struct buf *out, const void *data, size_t n)

@@ -3,6 +3,21 @@
 
 #include <openssl/crypto.h>
 
+size_t ascii_plain_run(struct slice s)
+{
+    size_t i = 0;
+
+    /* without branches in between, four at a time */
+    while (s.n - i >= 32 && (int)ascii_is_plain8(s.p + i) & ascii_is_plain8(s.p + i + 8) &
+                                ascii_is_plain8(s.p + i + 16) & ascii_is_plain8(s.p + i + 24))
+        i += 32;
+    while (s.n - i >= 8 && ascii_is_plain8(s.p + i))
+        i += 8;
+    while (i < s.n && (unsigned char)s.p[i] >= 0x20 && (unsigned char)s.p[i] < 0x80)
+        i++;
+    return i;
+}
+
 char ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
@@ -160,7 +175,7 @@ bool str_is_utf8(struct slice s)
         uint32_t cp, min;
 
         if (c < 0x80) {
-            i += s.n - i >= 8 && ascii_is_plain8(s.p + i) ? 8 : 1;
+            i += 1 + ascii_plain_run(slice_make(p + i + 1, s.n - i - 1));
             continue;
         }
         if (c >= 0xc2 && c <= 0xdf) {

@@ -65,6 +65,9 @@ static inline bool ascii_is_plain8(const char *p)
     return ((v | (v - ones * 0x20)) & (ones * 0x80)) == 0;
 }
 
+/* How many octets from the front are 0x20 to 0x7f: text that needs no second look. */
+size_t ascii_plain_run(struct slice s);
+
 char ascii_lower(char c);
 static inline bool ascii_is_digit(char c)
 {

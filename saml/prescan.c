@@ -88,10 +88,6 @@ static int check_octets(struct scan *s, bool ascii_only)
     while (s->p < s->end) {
         unsigned char c = (unsigned char)*s->p;
 
-        if (s->end - s->p >= 8 && ascii_is_plain8(s->p)) {
-            s->p += 8;
-            continue;
-        }
         if (c < 0x20 && !xmlchar_space((char)c))
             return refuse(s, ERR_XML_ENCODING, c ? "control character" : "NUL octet");
         if (c >= 0x80 && ascii_only)
@@ -101,6 +97,7 @@ static int check_octets(struct scan *s, bool ascii_only)
         if (c == 0xef && (starts(s, "\xef\xbf\xbe") || starts(s, "\xef\xbf\xbf")))
             return refuse(s, ERR_XML_ENCODING, "U+FFFE or U+FFFF, which XML does not allow");
         s->p++;
+        s->p += ascii_plain_run(slice_make(s->p, (size_t)(s->end - s->p)));
     }
     s->p = from;
     if (!ascii && !str_is_utf8(slice_make(from, (size_t)(s->end - from))))

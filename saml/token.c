@@ -56,13 +56,9 @@ static int check_chars(struct tokenizer *t, struct err *e)
 {
     const struct slice in = t->in;
 
-    for (size_t i = 0; i < in.n; i++) {
+    for (size_t i = ascii_plain_run(in); i < in.n; i += 1 + ascii_plain_run(slice_make(in.p + i + 1, in.n - i - 1))) {
         unsigned char c = (unsigned char)in.p[i];
 
-        if (in.n - i >= 8 && ascii_is_plain8(in.p + i)) {
-            i += 7;
-            continue;
-        }
         if ((c < 0x20 && !xmlchar_space((char)c)) ||
             (c == 0xef && (unsigned char)in.p[i + 1] == 0xbf && (unsigned char)in.p[i + 2] >= 0xbe)) {
             t->at = i;
@@ -113,38 +109,45 @@ static inline bool take_until(struct tokenizer *t, struct slice end, struct slic
     return true;
 }
 
+/* Where the NCName that begins at `at` ends; `at` if none begins there. */
+static size_t ncname_end(const struct tokenizer *t, size_t at)
+{
+    const size_t from = at;
+
+    while (at < t->in.n) {
+        size_t next = at;
+        char octet = t->in.p[at];
+        uint32_t c;
+
+        if (at > from && xmlchar_ascii_name(octet)) {
+            at++;
+            continue;
+        }
+        c = xmlchar_next(t->in, &next);
+        if (!(at == from ? xmlchar_name_start(c) : c >= 0x80 && xmlchar_name(c)))
+            break;
+        at = next;
+    }
+    return at;
+}
+
 /* NCName, or NCName ':' NCName. `prefix` is empty without a colon. */
 static int scan_qname(struct tokenizer *t, struct slice *ret_qname, struct slice *ret_prefix, struct slice *ret_local,
                       struct err *e)
 {
-    size_t from = t->at, part = t->at;
+    size_t from = t->at, part = from, end = ncname_end(t, from);
 
     *ret_prefix = (struct slice){NULL, 0};
-    for (;;) {
-        size_t next;
-        uint32_t c;
-
-        while (t->at > part && t->at < t->in.n && xmlchar_ascii_name(t->in.p[t->at]))
-            t->at++;
-        next = t->at;
-        c = next < t->in.n ? (unsigned char)t->in.p[next++] : 0;
-        if (c >= 0x80) {
-            next = t->at;
-            c = xmlchar_next(t->in, &next);
-        }
-
-        if (c == ':' && part == from && t->at > from) {
-            *ret_prefix = slice_make(t->in.p + from, t->at - from);
-            part = next;
-        } else if (!(t->at == part ? xmlchar_name_start(c) : xmlchar_name(c))) {
-            break;
-        }
-        t->at = next;
+    if (end > from && end < t->in.n && t->in.p[end] == ':') {
+        *ret_prefix = slice_make(t->in.p + from, end - from);
+        part = end + 1;
+        end = ncname_end(t, part);
     }
-    if (t->at == part || (t->at < t->in.n && t->in.p[t->at] == ':'))
+    t->at = end;
+    if (end == part || (end < t->in.n && t->in.p[end] == ':'))
         return bad(t, e, "a name was expected");
-    *ret_qname = slice_make(t->in.p + from, t->at - from);
-    *ret_local = slice_make(t->in.p + part, t->at - part);
+    *ret_qname = slice_make(t->in.p + from, end - from);
+    *ret_local = slice_make(t->in.p + part, end - part);
     return 0;
 }
 
@@ -538,11 +541,6 @@ int token_skip(struct tokenizer *t, struct err *e)
             return -1;
     }
     return 0;
-}
-
-bool token_is(const struct token *tok, const char *ns, const char *local)
-{
-    return slice_is(tok->local, local) && slice_is(tok->ns, ns);
 }
 
 struct slice token_attr_ns(const struct token *tok, const char *ns, const char *local)

@@ -98,7 +98,10 @@ int token_next(struct tokenizer *t, struct token *ret, struct err *e);
 int token_skip(struct tokenizer *t, struct err *e);
 
 /* A start or end tag of this expanded name; `ns` "" means none. */
-bool token_is(const struct token *tok, const char *ns, const char *local);
+static inline bool token_is(const struct token *tok, const char *ns, const char *local)
+{
+    return slice_is(tok->local, local) && slice_is(tok->ns, ns);
+}
 /* The value of the attribute without namespace; {NULL, 0} if absent. */
 struct slice token_attr(const struct token *tok, const char *local);
 /* As token_attr() with a namespace. */

@@ -75,48 +75,42 @@ static bool is_open(void)
     return t.depth > 0 && !t.retired;
 }
 
-/* What a block for n octets takes, or 0 if that is past the bound. */
+/* What a block for n octets takes; 0 if that is past the bound. */
 static size_t block_size(size_t n)
 {
-    size_t need;
+    size_t need = (n + sizeof(struct header) + ALIGN - 1) & ~(ALIGN - 1);
 
-    if (n > t.max || t.max - n < 2 * ALIGN)
-        need = 0;
-    else
-        need = (n + sizeof(struct header) + ALIGN - 1) / ALIGN * ALIGN;
-    if (need == 0 || need > t.max - t.used) {
-        t.exhausted = true;
-        return 0;
-    }
-    return need;
-}
-
-static void grown(size_t used)
-{
-    t.used = used;
-    if (used > t.filled)
-        t.filled = used;
+    if (need > n && need <= t.max && t.used <= t.max - need)
+        return need;
+    t.exhausted = true;
+    return 0;
 }
 
 static void *block_new(size_t n)
 {
     size_t need = block_size(n);
-    struct header *h;
+    struct header *h = header_at(t.used);
 
     if (need == 0)
         return NULL;
-    h = header_at(t.used);
     h->size = (uint32_t)need;
     h->before = (uint32_t)t.top;
     t.top = t.used;
+    t.used += need;
     t.live++;
-    grown(t.used + need);
     return h + 1;
 }
 
 static struct header *header_of(void *p)
 {
     return (struct header *)p - 1;
+}
+
+/* `used` is about to go down. */
+static void note_filled(void)
+{
+    if (t.used > t.filled)
+        t.filled = t.used;
 }
 
 /* Freed blocks at the end are there to be used again; others are not, so that a stale pointer meets no new object. */
@@ -128,6 +122,9 @@ static void block_free(void *p)
         return;
     h->size |= FREED;
     t.live--;
+    if (h != header_at(t.top))
+        return;
+    note_filled();
     while (t.top != 0 && (h = header_at(t.top))->size & FREED) {
         t.used = t.top;
         t.top = h->before;
@@ -137,30 +134,28 @@ static void block_free(void *p)
 static void *block_resize(void *p, size_t n)
 {
     struct header *h = header_of(p);
-    size_t room = h->size - sizeof *h;
+    size_t room = h->size - sizeof *h, need;
     void *bigger;
 
     if (n <= room)
         return p;
-    if (header_at(t.top) == h) {
-        size_t began = t.top, need;
-
-        t.used = began;
-        need = block_size(n);
-        if (need == 0) {
-            t.used = began + h->size;
-            return NULL;
+    if (h != header_at(t.top)) {
+        bigger = block_new(n);
+        if (bigger) {
+            memcpy(bigger, p, room);
+            block_free(p);
         }
-        h->size = (uint32_t)need;
-        grown(began + need);
-        return p;
+        return bigger;
     }
-    bigger = block_new(n);
-    if (bigger) {
-        memcpy(bigger, p, room);
-        block_free(p);
+    t.used = t.top;
+    need = block_size(n);
+    if (need == 0) {
+        t.used += h->size;
+        return NULL;
     }
-    return bigger;
+    h->size = (uint32_t)need;
+    t.used += need;
+    return p;
 }
 
 /* --- what libxml2 calls ------------------------------------------------------------------------------------------ */
@@ -169,8 +164,9 @@ static void *block_resize(void *p, size_t n)
 static void *count(void *p)
 {
     if (p) {
-        grown(t.used + malloc_usable_size(p));
+        t.used += malloc_usable_size(p);
         t.live++;
+        note_filled();
     }
     return p;
 }
@@ -304,6 +300,7 @@ void xml_memory_end(void)
 {
     if (t.retired || --t.depth > 0)
         return;
+    note_filled();
     if (t.filled > t.stats.peak)
         t.stats.peak = t.filled;
     /* when memory has run out libxml2 forgets objects; nobody remembers them, or they would be freed */

@@ -13,26 +13,13 @@
  * Every way has to refuse a Response with one changed letter before it is measured. The same with the worker process
  * between is worker.c; what larger documents cost is growth.c.
  */
-#include "tests/bench/slices.h"
+#include "tests/bench/verdict.h"
 
-#include <string.h>
-
-#include <openssl/evp.h>
-
-#include "base/clock.h"
-#include "base/encode.h"
 #include "saml/compat_xml.h"
-#include "saml/judge.h"
 
 #include <xmlsec/app.h>
 #include <xmlsec/base64.h>
 #include <xmlsec/xmltree.h>
-
-static struct {
-    struct slice xml, twin, base64;
-    struct saml_trust trust;
-    struct saml_expect expect;
-} in;
 
 /* --- judge and its parts ---------------------------------------------------------------------------------------- */
 
@@ -105,92 +92,12 @@ static bool verify_base64_once(void)
     return ok;
 }
 
-static struct arena kept_arena;
-static struct saml_signed kept;
-
-static bool keep_signed(void)
-{
-    struct err e = ERR_INIT;
-
-    arena_init(&kept_arena, SAML_ARENA_MAX);
-    return judge_start() && saml_verify(in.xml, &in.trust, 0, &kept_arena, &kept, &e) == 0 && kept.nsig == 1;
-}
-
 static bool recheck_once(void)
 {
     struct saml_signer signers[2];
     struct err e = ERR_INIT;
 
     return saml_recheck(&kept, &in.trust, 0, signers, &e) == 0;
-}
-
-static bool read_once(void)
-{
-    struct saml_response response;
-    struct saml_assertion assertion;
-    struct err e = ERR_INIT;
-    struct arena a;
-    bool ok;
-
-    arena_init(&a, SAML_ARENA_MAX);
-    ok = saml_read(kept.sig[0].element, kept.sig[0].what, &a, &response, &assertion, &e) == 0;
-    arena_free(&a);
-    return ok;
-}
-
-/* --- floor ------------------------------------------------------------------------------------------------------- */
-
-static struct {
-    EVP_MD *sha256;
-    EVP_MD_CTX *md;
-    EVP_PKEY_CTX *rsa;
-} ready;
-
-static bool floor_verify(struct slice element)
-{
-    unsigned char digest[32], info[32];
-    char text[64];
-
-    if (EVP_DigestInit_ex2(ready.md, ready.sha256, NULL) != 1 ||
-        EVP_DigestUpdate(ready.md, element.p, element.n) != 1 || EVP_DigestFinal_ex(ready.md, digest, NULL) != 1 ||
-        EVP_DigestInit_ex2(ready.md, ready.sha256, NULL) != 1 ||
-        EVP_DigestUpdate(ready.md, kept.sig[0].signed_info.p, kept.sig[0].signed_info.n) != 1 ||
-        EVP_DigestFinal_ex(ready.md, info, NULL) != 1)
-        return false;
-    (void)EVP_EncodeBlock((unsigned char *)text, digest, sizeof digest);
-    return memmem(kept.sig[0].signed_info.p, kept.sig[0].signed_info.n, text, strlen(text)) &&
-           EVP_PKEY_verify(ready.rsa, (const unsigned char *)kept.sig[0].signature_value.p,
-                           kept.sig[0].signature_value.n, info, sizeof info) == 1;
-}
-
-static bool floor_start(void)
-{
-    struct slice e;
-    bool refused;
-    char *twin;
-
-    if (!keep_signed())
-        return false;
-    ready.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    ready.md = EVP_MD_CTX_new();
-    ready.rsa = EVP_PKEY_CTX_new(in.trust.keys[0].pkey, NULL);
-    if (!ready.sha256 || !ready.md || EVP_PKEY_verify_init(ready.rsa) != 1 ||
-        EVP_PKEY_CTX_set_signature_md(ready.rsa, ready.sha256) != 1)
-        return false;
-    e = kept.sig[0].element;
-    twin = malloc(e.n);
-    if (!twin)
-        return false;
-    memcpy(twin, e.p, e.n);
-    twin[e.n / 2] ^= 1;
-    refused = !floor_verify(slice_make(twin, e.n));
-    free(twin);
-    return refused && floor_verify(e);
-}
-
-static bool floor_once(void)
-{
-    return floor_verify(kept.sig[0].element);
 }
 
 /* --- bare xmlsec ---------------------------------------------------------------------------------------------------
@@ -249,60 +156,6 @@ static bool xmlsec_start(void)
     return xmlsec_key && xmlsec_once() && !xmlsec_verify(in.twin.p, in.twin.n);
 }
 
-/* --- input ---------------------------------------------------------------------------------------------------------
- */
-
-static struct slice read_all(const char *path)
-{
-    static char room[4][64 * 1024];
-    static size_t used;
-    FILE *f = fopen(path, "re");
-    char *p = room[used++];
-    size_t n;
-
-    if (!f)
-        slices_fail(path, "cannot be read");
-    n = fread(p, 1, sizeof room[0] - 1, f);
-    (void)fclose(f);
-    return slice_make(p, n);
-}
-
-/* One letter of the display name, which every way has to digest. */
-static struct slice changed(struct slice xml)
-{
-    static char twin[64 * 1024];
-    char *at;
-
-    memcpy(twin, xml.p, xml.n);
-    at = memmem(twin, xml.n, "Lovelace<", 9);
-    if (!at)
-        slices_fail("twin", "there is no display name to change");
-    at[0] = 'l';
-    return slice_make(twin, xml.n);
-}
-
-static void read_input(char **v)
-{
-    static struct buf base64;
-    struct err e = ERR_INIT;
-
-    in.xml = read_all(v[0]);
-    in.twin = changed(in.xml);
-    saml_trust_init(&in.trust);
-    if (saml_trust_add_file(&in.trust, read_all(v[1]), NULL, &e) != 0)
-        slices_fail(v[1], e.msg);
-    buf_init(&base64, 128 * 1024);
-    base64_encode(&base64, in.xml.p, in.xml.n);
-    in.base64 = slice_of(buf_cstr(&base64));
-    in.expect = (struct saml_expect){.issuer = slice_of(v[2]),
-                                     .acs = slice_of(v[3]),
-                                     .audience = slice_of(v[4]),
-                                     .request_id = slice_of(v[5]),
-                                     .now = clock_now(),
-                                     .skew = SAML_SKEW_DEFAULT,
-                                     .email_from = SLICE(SAML_CLAIM_EMAIL)};
-}
-
 int main(int argc, char **argv)
 {
     const struct slices_way ways[] = {
@@ -312,11 +165,10 @@ int main(int argc, char **argv)
         {.name = "saml_verify", .start = verify_start, .once = verify_once},
         {.name = "saml_verify, base64", .start = verify_start, .once = verify_base64_once},
         {.name = "saml_recheck", .start = keep_signed, .once = recheck_once},
-        {.name = "saml_read", .start = keep_signed, .once = read_once},
         {.name = "saml_judge, base64", .start = judge_start, .once = judge_base64_once},
         {.name = "SimpleSAMLphp, base64", .program = argv + 8},
     };
-    enum { FLOOR, XMLSEC, XMLSEC64, VERIFY, VERIFY64, RECHECK, READ, JUDGE64, PEER64 };
+    enum { FLOOR, XMLSEC, XMLSEC64, VERIFY, VERIFY64, RECHECK, JUDGE64, PEER64 };
     static double ns[SLICES_MAX][SLICES_ROUNDS_MAX];
     size_t rounds = argc > 8 ? strtoul(argv[1], NULL, 10) : 0;
 
@@ -329,7 +181,6 @@ int main(int argc, char **argv)
     slices_print("saml_verify, from base64 / floor (at most 3.8)", ns[VERIFY64], ns[FLOOR], rounds);
     slices_print("  of it from XML to signed bytes", ns[VERIFY], ns[FLOOR], rounds);
     slices_print("saml_recheck / floor", ns[RECHECK], ns[FLOOR], rounds);
-    slices_print("saml_read / floor", ns[READ], ns[FLOOR], rounds);
     slices_print("saml_judge, from base64, in one process / floor", ns[JUDGE64], ns[FLOOR], rounds);
     slices_print("saml_judge / bare xmlsec, both from base64", ns[JUDGE64], ns[XMLSEC64], rounds);
     slices_print("SimpleSAMLphp / floor", ns[PEER64], ns[FLOOR], rounds);
