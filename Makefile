@@ -163,6 +163,8 @@ fuzzers: $(FUZZERS)
 # --- mutants: the path of a Response from the form to the identity, each check of it switched off once ----------------------
 # Rewritten under build/mutants/src by mutate.pl; what is left of saml and base comes from the archives as it is.
 MUTANT_SRC := $(filter-out saml/metadata.c saml/trust.c saml/request.c,$(SRC_saml)) base/clock.c base/email.c base/encode.c base/form.c
+# what is not set reads as zero, and an index out of its array dies: a check that is off shows the same way every time
+MUTANT_TRAPS := -fsanitize=bounds -fsanitize-undefined-trap-on-error
 MUTANT_DIR := $(BUILD)/mutants
 MUTANT_OBJ := $(patsubst %.c,$(MUTANT_DIR)/obj/%.o,$(MUTANT_SRC) sites.c)
 $(MUTANT_DIR)/src/sites.c: tests/mutants/mutate.pl $(MUTANT_SRC) Makefile
@@ -171,7 +173,7 @@ $(MUTANT_DIR)/src/sites.c: tests/mutants/mutate.pl $(MUTANT_SRC) Makefile
 $(MUTANT_DIR)/obj/%.o: $(MUTANT_DIR)/src/sites.c tests/mutants/mutant.h
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  MUTANT $*.c")
-	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 -g -w -ftrivial-auto-var-init=zero -include tests/mutants/mutant.h $(call cflags_for,saml) \
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 -g -w -ftrivial-auto-var-init=zero $(MUTANT_TRAPS) -include tests/mutants/mutant.h $(call cflags_for,saml) \
 	  $(call cflags_for,base) -c -o $@ $(MUTANT_DIR)/src/$*.c
 $(MUTANT_DIR)/mutants: tests/mutants/mutants.c $(wildcard tests/unit/lab/case*.h) $(MUTANT_OBJ) $(call archives,lab) Makefile
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 -g $(WARN) -Wno-missing-prototypes $(shell pkg-config --cflags $(PKGS_ALL) cmocka 2>/dev/null) -o $@ $< \

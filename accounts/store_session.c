@@ -41,12 +41,13 @@ int store_session_read(struct sql_stmt *st, struct session_row *ret, struct err 
 
 int store_session_insert(struct sql_conn *c, const struct session_row *row, int64_t *ret_id, struct err *e)
 {
-    struct sql_stmt *st = sql_stmt(c,
-                                   "INSERT INTO sessions (account_id, email, name, door, idp, subject, name_id,"
-                                   " session_index, created, last_seen, idle_sec, absolute_end, member_of,"
-                                   " name_id_format, name_qualifier, sp_name_qualifier, key_sha256)"
-                                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-                                   e);
+    struct sql_stmt *st =
+        sql_stmt(c,
+                 "INSERT INTO sessions (account_id, email, name, door, idp, subject, name_id,"
+                 " session_index, created, last_seen, idle_sec, absolute_end, member_of,"
+                 " name_id_format, name_qualifier, sp_name_qualifier, key_sha256)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 e);
 
     if (!st)
         return -1;

@@ -21,8 +21,9 @@ static const char alphabet64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq
 #define PLACE_3(c, v) [c] = 0x08000000U | (v) << 16,
 #define EIGHT(P, c, v)                                                                                       \
     P((c), (v))                                                                                              \
-    P((c) + 1, (v) + 1U) P((c) + 2, (v) + 2U) P((c) + 3, (v) + 3U) P((c) + 4, (v) + 4U) P((c) + 5, (v) + 5U) \
-        P((c) + 6, (v) + 6U) P((c) + 7, (v) + 7U)
+    P((c) + 1, (v) + 1U)                                                                                     \
+    P((c) + 2, (v) + 2U) P((c) + 3, (v) + 3U) P((c) + 4, (v) + 4U) P((c) + 5, (v) + 5U) P((c) + 6, (v) + 6U) \
+        P((c) + 7, (v) + 7U)
 #define TWO(P, c, v) P((c), (v)) P((c) + 1, (v) + 1U)
 #define LETTERS(P, c, v) \
     EIGHT(P, (c), (v)) EIGHT(P, (c) + 8, (v) + 8U) EIGHT(P, (c) + 16, (v) + 16U) TWO(P, (c) + 24, (v) + 24U)

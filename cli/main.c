@@ -9,30 +9,12 @@
 #include "saml/verify.h"
 
 const struct cli_command *const cli_commands[] = {
-    &cli_serve,
-    &cli_config,
-    &cli_explain,
-    &cli_account_add,
-    &cli_account_list,
-    &cli_account_show,
-    &cli_account_disable,
-    &cli_account_enable,
-    &cli_account_passwd,
-    &cli_bypass_grant,
-    &cli_bypass_revoke,
-    &cli_bypass_list,
-    &cli_session_list,
-    &cli_session_revoke,
-    &cli_log_show,
-    &cli_metadata,
-    &cli_verify,
-    &cli_idp_list,
-    &cli_idp_test,
-    &cli_idp_refresh,
-    &cli_idp_approve,
-    &cli_idp_distrust,
-    &cli_audit,
-    NULL,
+    &cli_serve,          &cli_config,         &cli_explain,         &cli_account_add,
+    &cli_account_list,   &cli_account_show,   &cli_account_disable, &cli_account_enable,
+    &cli_account_passwd, &cli_bypass_grant,   &cli_bypass_revoke,   &cli_bypass_list,
+    &cli_session_list,   &cli_session_revoke, &cli_log_show,        &cli_metadata,
+    &cli_verify,         &cli_idp_list,       &cli_idp_test,        &cli_idp_refresh,
+    &cli_idp_approve,    &cli_idp_distrust,   &cli_audit,           NULL,
 };
 
 static void print_overview(FILE *out)

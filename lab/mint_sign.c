@@ -55,7 +55,7 @@ static const struct algorithm *find_algorithm(const char *name)
 
 const char *const *mint_algorithms(void)
 {
-    static const char *const names[NALGORITHMS + 1] = {"rsa-sha256",   "rsa-sha384",   "rsa-sha512",   "rsa-sha1",
+    static const char *const names[NALGORITHMS + 1] = {"rsa-sha256",   "rsa-sha384",   "rsa-sha512",  "rsa-sha1",
                                                        "ecdsa-sha256", "ecdsa-sha384", "ecdsa-sha512"};
 
     return names;

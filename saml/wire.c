@@ -403,7 +403,7 @@ static void get_wrapped(struct in *in, struct saml_wrapped_key *w)
     w->transport = (enum saml_transport)get_int(in, 1, SAML_TRANSPORT_RSA15, "key transport");
     w->digest = (enum saml_hash)get_int(in, 1, SAML_HASH_SHA512, "digest of the key transport");
     w->mgf = (enum saml_hash)get_int(in, 1, SAML_HASH_SHA512, "mask of the key transport");
-    w->content = (enum saml_cipher)get_int(in, 1, SAML_AES256_GCM, "cipher");
+    w->content = (enum saml_cipher)get_int(in, 1, SAML_TRIPLEDES_CBC, "cipher");
     w->label = get_field(in, SAML_WRAPPED_MAX, "label");
     w->cipher = get_field(in, SAML_WRAPPED_MAX, "wrapped key");
     if (w->transport == SAML_TRANSPORT_NONE || w->content == SAML_CIPHER_NONE || w->cipher.n == 0 ||

@@ -9,11 +9,12 @@
 
 #include <stdbool.h>
 
+#include "base/err.h"
+
 struct mutant_site {
     const char *file, *function;
     const char *text; /* of the check, white space squeezed; " #2" behind a second one of the same text */
     int line;
-    bool forgets; /* what another function found; not a check of its own */
 };
 extern const struct mutant_site mutant_sites[];
 extern const unsigned mutant_sites_n;
@@ -32,8 +33,10 @@ static inline bool mutant_hit(unsigned site)
 /* A condition under which the program refuses, and one without which it does. */
 #define MUTANT_REFUSES(site, condition) ((condition) ? !mutant_hit(site) : false)
 #define MUTANT_PASSES(site, condition) ((condition) ? true : mutant_hit(site))
-/* The result of a function that gives 0 for success, and a call that does nothing but refuse. */
-#define MUTANT_RESULT(site, ...) ((__VA_ARGS__) == 0 ? 0 : mutant_hit(site) ? 0 : -1)
+/* A helper has refused: its error is forgotten too, so that what refuses later says why. `e` is the house's name. */
+#define MUTANT_FORGETS(site, condition) ((condition) ? mutant_hit(site) ? (err_clear(e), false) : true : false)
+#define MUTANT_RESULT(site, ...) ((__VA_ARGS__) == 0 ? 0 : mutant_hit(site) ? (err_clear(e), 0) : -1)
+/* A call that does nothing but refuse. */
 #define MUTANT_CALL(site, ...) (mutant_hit(site) ? 0 : (__VA_ARGS__))
 
 #endif

@@ -23,7 +23,7 @@
 
 #define ROWS "tests/cases/saml"
 #define EXEMPT "tests/mutants/exempt.txt"
-#define CPU_SECONDS 2
+#define CPU_SECONDS 1
 #define MEMORY_MAX (2UL << 30)
 #define JOBS 2
 
@@ -267,7 +267,7 @@ static size_t unexplained_rows(void)
         bool explained = rows.v[i].accepted;
 
         for (size_t site = 0; site < mutant_sites_n; site++)
-            explained = explained || (*at(site, i) >= DIFFERS && !mutant_sites[site].forgets);
+            explained = explained || *at(site, i) >= DIFFERS;
         if (!explained) {
             printf("%s:%u: %s: no single check explains the refusal\n", rows.v[i].file, rows.v[i].line, rows.v[i].name);
             n++;

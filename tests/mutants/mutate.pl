@@ -14,8 +14,11 @@
 #   <refuses>                       alone at the end of a function, in a case or an else: does nothing and gives 0
 #
 # and <refuses> is a call that raises an error (err_set() and every function or macro that can do nothing else, found
-# here), `return -1`, `return false`, `return NULL`, `return ENUM_CONSTANT`, `goto out`, `continue`: so it counts as a
-# check, too, that somebody looks at what another function has found.
+# here), `return -1`, `return false`, `return NULL`, `return ENUM_CONSTANT`, `goto out`, `continue`.
+#
+# That a function passes on what another has found is no check of its own: the checks of the other one stand for it. It
+# is one where the other is a small helper that decides by what it is given, and is called in several places ("must be
+# this text", "must end here"): then each place is a check, and its mutant forgets the error.
 #
 # It reads the house style (clang-format, function brace at the start of a line) and stops on what it cannot read.
 use strict;
@@ -45,7 +48,7 @@ sub functions {
         my ($head, $body, $at) = ($1, $2, $-[2]);
         (my $h = $head) =~ s/__attribute__\s*\(\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\)//g;
         my ($type, $name) = $h =~ /^([^(]*?)(\w+)\s*\(/ or next;
-        push @f, {name => $name, type => $type, static => ($h =~ /^static/ ? 1 : 0), from => $at, to => $at + length $body};
+        push @f, {name => $name, takes_err => ($h =~ /struct err \*e\)/ ? 1 : 0), type => $type, static => ($h =~ /^static/ ? 1 : 0), from => $at, to => $at + length $body};
     }
     return @f;
 }
@@ -189,14 +192,32 @@ sub refuses {
 
 # --- sites --------------------------------------------------------------------------------------------------------
 
-my (@inserts, $function);
+my (@inserts, $function, %checking, %local_checking, %helper, %local_helper);
+
+sub is_checking { my $f = shift; return $checking{$f} || $local_checking{$file}{$f}; }
+sub is_helper { my $f = shift; return $helper{$f} || $local_helper{$file}{$f}; }
+
+# The functions of the program whose result is passed on: f(x) != 0, or all of the text.
+sub passed_on {
+    my $text = shift;
+    my @names;
+    while ($text =~ /\b([A-Za-z_]\w*)(\((?:[^()]++|(?2))*\))(?= != 0|\s*$)/g) {
+        push @names, $1;
+    }
+    return grep { is_checking($_) } @names;
+}
 
 sub add_site {
     my ($from, $to, $how) = @_;
     (my $text = substr($src, $from, $to - $from)) =~ s/\s+/ /g;
+    if ($how eq 'MUTANT_REFUSES' || $how eq 'MUTANT_RESULT') {
+        my @others = passed_on($text);
+        return if @others && grep { !is_helper($_) } @others;
+        return if $how eq 'MUTANT_RESULT' && !@others;
+        $how = 'MUTANT_FORGETS' if @others && $how eq 'MUTANT_REFUSES' && $function->{takes_err};
+    }
     my $n = @sites;
-    my $how_kind = $how eq 'MUTANT_RESULT' || ($how eq 'MUTANT_REFUSES' && $text =~ /\) != 0$/) ? 1 : 0;
-    push @sites, {forgets => $how_kind, file => $file, function => $function->{name}, text => $text, line => 1 + (substr($src, 0, $from) =~ tr/\n//)};
+    push @sites, {file => $file, function => $function->{name}, text => $text, line => 1 + (substr($src, 0, $from) =~ tr/\n//)};
     push @inserts, [$from, "$how($n, "], [$to, ')'];
 }
 
@@ -309,6 +330,29 @@ for (my $found = 1; $found;) {
     }
 }
 
+# Functions that may refuse, and the small ones among them that ask no other and are called in several places.
+my $everything = join "\n", map { $file_mask{$_} } @files;
+for my $f (@files) {
+    for my $fn (@{$file_functions{$f}}) {
+        my $body = substr($file_mask{$f}, $fn->{from}, $fn->{to} - $fn->{from});
+        next if $refusers{$fn->{name}} || $local_refusers{$f}{$fn->{name}} || $fn->{type} !~ /\bint\s*$/;
+        $local_checking{$f}{$fn->{name}} = 1;
+        $checking{$fn->{name}} = 1 unless $fn->{static};
+    }
+}
+for my $f (@files) {
+    $file = $f;
+    for my $fn (@{$file_functions{$f}}) {
+        next unless $local_checking{$f}{$fn->{name}};
+        my $body = substr($file_mask{$f}, $fn->{from}, $fn->{to} - $fn->{from});
+        my @calls = grep { is_checking($_) } $body =~ /\b([A-Za-z_]\w*)\s*\(/g;
+        my $times = () = ($fn->{static} ? $file_mask{$f} : $everything) =~ /\b\Q$fn->{name}\E\(/g;
+        next if @calls || $times < 3; # itself, and two calls
+        $local_helper{$f}{$fn->{name}} = 1;
+        $helper{$fn->{name}} = 1 unless $fn->{static};
+    }
+}
+
 for my $f (@files) {
     ($file, $m, $src) = ($f, $file_mask{$f}, $file_text{$f});
     @inserts = ();
@@ -341,7 +385,7 @@ for my $s (@sites) {
     my $key = "$s->{file} $s->{function} $s->{text}";
     $s->{text} .= " #$seen{$key}" if ++$seen{$key} > 1;
     (my $text = $s->{text}) =~ s/(["\\])/\\$1/g;
-    print $h "    {\"$s->{file}\", \"$s->{function}\", \"$text\", $s->{line}, $s->{forgets}},\n";
+    print $h "    {\"$s->{file}\", \"$s->{function}\", \"$text\", $s->{line}},\n";
 }
 printf $h "};\nconst unsigned mutant_sites_n = %d;\n", scalar @sites;
 close $h or die "$out/sites.c: $!\n";

@@ -27,6 +27,7 @@
 enum case_layer {
     CASE_WHOLE = 0, /* saml_judge() */
     CASE_WIRE,      /* what a browser sends: form body or base64, then the whole */
+    CASE_UNWRAP,    /* the first half of that: what the browser sends, as XML */
     CASE_ISSUER,    /* the whole, the trust chosen by Issuer */
     CASE_PRESCAN,   /* the look before libxml2 */
     CASE_WORKER,    /* signatures only, as in usher-worker */
@@ -51,6 +52,7 @@ struct case_row {
     struct saml_signed said;
     struct saml_trust trust[3];
     size_t ntrust;
+    bool router_strict; /* the exceptions are the worker's; the router has none */
     struct saml_expect x;
     const char *domains[4];
 };
@@ -220,10 +222,11 @@ static const struct edit_word case_algorithms[] = {
 struct case_making {
     struct case_row *r;
     struct buf doc;
+    struct buf beside; /* a second document, for what the worker may mix in */
     struct case_key *key, *response_key, *shown;
     const char *method, *digest;
     struct buf hmac;
-    bool is_signed, is_base64;
+    bool is_signed, is_base64, is_verified;
     struct edit_word words[64];
     size_t nwords;
     struct err *e;
@@ -394,6 +397,7 @@ static inline int case_sign(struct case_making *mk)
         return 0;
     mk->is_signed = true;
     case_fill_templates(mk);
+    buf_add_slice(&mk->beside, buf_slice(&mk->doc));
     buf_init(&filled, EDIT_DOCUMENT_MAX);
     result = mint_fill(buf_slice(&mk->doc), &with, &filled, mk->e);
     if (result == 0)
@@ -436,6 +440,8 @@ static inline int case_line(struct case_making *mk, const char *line)
         return case_word(&rest, "redigest") ? case_redigest(mk) : case_edit(mk, &mk->doc, rest);
     if (case_word(&rest, "value"))
         return case_value(mk, rest);
+    if (case_word(&rest, "beside"))
+        return case_edit(mk, &mk->beside, rest);
     return case_worker_line(mk, rest);
 }
 
@@ -448,6 +454,7 @@ static inline int case_make(struct case_row *r, const char *dir, struct err *e)
     arena_init(&r->a, CASE_ARENA_MAX);
     buf_init(&mk.doc, EDIT_DOCUMENT_MAX);
     buf_init(&mk.hmac, 65536);
+    buf_init(&mk.beside, EDIT_DOCUMENT_MAX);
     mk.key = mk.response_key = mk.shown = case_key_find(SLICE("idp"), e);
     if (!mk.key)
         return -1;
@@ -469,6 +476,7 @@ out:
         (void)err_wrap(e, "%s:%u: %s", r->file, r->line, r->name);
     buf_free(&mk.doc);
     buf_free(&mk.hmac);
+    buf_free(&mk.beside);
     return result;
 }
 

@@ -108,6 +108,10 @@ static inline int case_given(struct case_making *mk, const char *rest)
         if (case_word(&rest, strings[i].name))
             return case_string(mk, rest, strings[i].place);
     }
+    if (case_word(&rest, "no exceptions in the router")) {
+        mk->r->router_strict = true;
+        return 0;
+    }
     if (case_word(&rest, "unsolicited")) {
         x->unsolicited = true;
         return 0;
@@ -131,6 +135,10 @@ static inline int case_given(struct case_making *mk, const char *rest)
         x->nemail_domains = 1;
         return 0;
     }
+    if (case_word(&rest, "skew -1")) {
+        x->skew = -1;
+        return 0;
+    }
     if (case_word(&rest, "skew") && str_to_u64(slice_of(rest), 100000, &skew)) {
         x->skew = (int64_t)skew;
         return 0;
@@ -141,8 +149,8 @@ static inline int case_given(struct case_making *mk, const char *rest)
 static inline int case_at(struct case_making *mk, const char *rest)
 {
     static const char *const layers[] = {
-        [CASE_WIRE] = "wire",     [CASE_ISSUER] = "issuer",   [CASE_PRESCAN] = "prescan", [CASE_WORKER] = "worker",
-        [CASE_ROUTER] = "router", [CASE_RECHECK] = "recheck", [CASE_READER] = "reader",
+        [CASE_WIRE] = "wire",     [CASE_UNWRAP] = "unwrap", [CASE_ISSUER] = "issuer",   [CASE_PRESCAN] = "prescan",
+        [CASE_WORKER] = "worker", [CASE_ROUTER] = "router", [CASE_RECHECK] = "recheck", [CASE_READER] = "reader",
     };
 
     for (size_t i = 1; i < sizeof layers / sizeof *layers; i++) {
@@ -244,6 +252,8 @@ static inline int case_value(struct case_making *mk, const char *kind)
         n = case_plus_modulus(mk, value, n);
     else if (strcmp(kind, "cube root") == 0)
         result = case_cube(mk, value, n);
+    else if (strcmp(kind, "with a trailing zero") == 0)
+        value[n++] = 0;
     else if (strcmp(kind, "empty") == 0)
         n = 0;
     else if (strcmp(kind, "of 2049 octets") == 0)
@@ -264,8 +274,9 @@ static inline int case_value(struct case_making *mk, const char *kind)
 /* Judges the document as the worker does, once; its answer is what the following lines change. */
 static inline int case_verify(struct case_making *mk)
 {
-    if (mk->r->said.nsig)
+    if (mk->is_verified)
         return 0;
+    mk->is_verified = true;
     if (!case_last_trust(mk))
         return -1;
     return saml_verify(arena_slice(&mk->r->a, buf_slice(&mk->doc)), &mk->r->trust[0], mk->r->trust[0].allow, &mk->r->a,
@@ -286,11 +297,54 @@ static inline int case_edit_slice(struct case_making *mk, struct slice *part, co
     return result;
 }
 
+/* The last signature of the document beside takes the place of the second one. */
+static inline int case_said_beside(struct case_making *mk)
+{
+    struct mint_signers with = case_signers(mk);
+    struct saml_signed other;
+    struct buf filled;
+    int result = -1;
+
+    buf_init(&filled, EDIT_DOCUMENT_MAX);
+    if (mint_fill(buf_slice(&mk->beside), &with, &filled, mk->e) == 0 &&
+        saml_verify(buf_slice(&filled), &mk->r->trust[0], mk->r->trust[0].allow, &mk->r->a, &other, mk->e) == 0) {
+        mk->r->said.sig[1] = other.sig[other.nsig - 1];
+        mk->r->said.nsig = 2;
+        result = 0;
+    }
+    buf_free(&filled);
+    return result;
+}
+
+/* Other octets as the signature of the first. */
+static inline int case_said_value(struct case_making *mk, const char *kind)
+{
+    struct slice *value = &mk->r->said.sig[0].signature_value;
+    char *copy = arena_alloc(&mk->r->a, value->n + 1);
+
+    if (!copy)
+        return -1;
+    memcpy(copy, value->p, value->n);
+    copy[value->n] = '\0';
+    if (strcmp(kind, "flipped") == 0)
+        copy[value->n - 1] ^= 1;
+    else if (strcmp(kind, "with a zero behind") == 0)
+        value->n++;
+    else
+        return case_bad_line(mk, kind);
+    value->p = copy;
+    return 0;
+}
+
 static inline int case_said(struct case_making *mk, const char *rest)
 {
     struct saml_signed *s = &mk->r->said;
     struct saml_signature first = s->sig[0];
 
+    if (strcmp(rest, "the one beside as second") == 0)
+        return case_said_beside(mk);
+    if (case_word(&rest, "a value"))
+        return case_said_value(mk, rest);
     if (strcmp(rest, "nothing") == 0)
         s->nsig = 0;
     else if (strcmp(rest, "three signatures") == 0)
@@ -334,7 +388,8 @@ static inline int case_base64(struct case_making *mk)
     if (mk->is_base64)
         return 0;
     mk->is_base64 = true;
-    mk->r->layer = CASE_WIRE;
+    if (mk->r->layer != CASE_UNWRAP)
+        mk->r->layer = CASE_WIRE;
     buf_init(&text, EDIT_DOCUMENT_MAX);
     base64_encode(&text, mk->doc.data, mk->doc.len);
     edit_splice(&mk->doc, 0, mk->doc.len, buf_slice(&text));
@@ -389,7 +444,7 @@ static inline int case_worker_line(struct case_making *mk, const char *line)
 /* After the last line. */
 static inline int case_given_done(struct case_making *mk)
 {
-    if (!case_last_trust(mk) || (mk->r->layer == CASE_WIRE && case_base64(mk) != 0))
+    if (!case_last_trust(mk) || ((mk->r->layer == CASE_WIRE || mk->r->layer == CASE_UNWRAP) && case_base64(mk) != 0))
         return -1;
     if (mk->r->layer >= CASE_ROUTER && case_verify(mk) != 0)
         return -1;
