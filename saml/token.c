@@ -112,22 +112,16 @@ static inline bool take_until(struct tokenizer *t, struct slice end, struct slic
 /* Where the NCName that begins at `at` ends; `at` if none begins there. */
 static size_t ncname_end(const struct tokenizer *t, size_t at)
 {
-    const size_t from = at;
+    size_t next = at;
 
-    while (at < t->in.n) {
-        size_t next = at;
-        char octet = t->in.p[at];
-        uint32_t c;
-
-        if (at > from && xmlchar_ascii_name(octet)) {
-            at++;
-            continue;
-        }
-        c = xmlchar_next(t->in, &next);
-        if (!(at == from ? xmlchar_name_start(c) : c >= 0x80 && xmlchar_name(c)))
-            break;
+    if (at == t->in.n || !xmlchar_name_start(xmlchar_next(t->in, &next)))
+        return at;
+    do {
         at = next;
-    }
+        while (at < t->in.n && xmlchar_ascii_name(t->in.p[at]))
+            at++;
+        next = at;
+    } while (at < t->in.n && (unsigned char)t->in.p[at] >= 0x80 && xmlchar_name(xmlchar_next(t->in, &next)));
     return at;
 }
 
@@ -365,11 +359,16 @@ static int stop(struct tokenizer *t, struct token *ret)
 
 static int end_tag(struct tokenizer *t, struct token *ret, struct err *e)
 {
+    const size_t from = t->at + 2; /* "</" */
     struct slice qname, prefix, local;
 
-    t->at += 2; /* "</" */
+    t->at = from;
     if (t->depth == 0)
         return bad(t, e, "an end tag without its start tag");
+    /* what is the name of the start tag, and ends here, needs no second scan */
+    if (accept(t, t->open[t->depth - 1].qname) && accept(t, SLICE(">")))
+        return stop(t, ret);
+    t->at = from;
     if (scan_qname(t, &qname, &prefix, &local, e) != 0)
         return -1;
     if (!slice_eq(qname, t->open[t->depth - 1].qname))
