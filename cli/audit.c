@@ -193,15 +193,20 @@ static size_t cores(void)
 static int search(struct audit *a, int npaths, char **paths, struct err *e)
 {
     struct sigaction act = {.sa_handler = on_interrupt}, before;
+    sigset_t interrupt, mask;
     int r = 0;
 
-    /* no SA_RESTART: a read that waits comes back */
+    (void)sigemptyset(&interrupt);
+    (void)sigaddset(&interrupt, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &interrupt, &mask); /* but while audit_source waits */
     (void)sigaction(SIGINT, &act, &before);
+    a->source.waiting = &mask;
     for (int i = 0; i < npaths && r == 0 && !stop(a); i++)
         r = audit_source_run(&a->source, paths[i], e);
     if (r >= 0)
         audit_pool_drain(a->pool);
     (void)sigaction(SIGINT, &before, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return r < 0 ? -1 : 0;
 }
 
