@@ -19,7 +19,6 @@ void audit_document_free(struct audit_document *d)
         return;
     free(d->file);
     buf_free(&d->xml);
-    buf_free(&d->query);
     free(d);
 }
 
@@ -262,8 +261,9 @@ static bool owes_signature(const struct saml_inspection *in)
            slice_is(in->root, "EncryptedAssertion") || in->assertions > 0 || in->encrypted_assertions > 0;
 }
 
-static void examine_xml(struct audit_examiner *x, struct slice xml, struct audit_result *r)
+static void examine_xml(struct audit_examiner *x, const struct audit_document *d, struct audit_result *r)
 {
+    struct slice xml = buf_slice(&d->xml);
     struct saml_verdict *v = arena_alloc(&r->a, sizeof *v);
     int64_t at;
 
@@ -280,7 +280,7 @@ static void examine_xml(struct audit_examiner *x, struct slice xml, struct audit
     load_brought(x, &r->in);
     describe_claims(x, r, at);
     if (!r->owes) {
-        r->verdict = r->in.signatures_in_all ? AUDIT_NOT_JUDGED : AUDIT_UNSIGNED;
+        r->verdict = r->in.signatures_in_all || d->query_signed ? AUDIT_NOT_JUDGED : AUDIT_UNSIGNED;
         return;
     }
     if (!judge(x, xml, r, v))
@@ -297,7 +297,7 @@ void audit_examine(struct audit_examiner *x, const struct audit_document *d, str
         r->owes = true;
         r->why = d->undecodable;
     } else {
-        examine_xml(x, buf_slice(&d->xml), r);
+        examine_xml(x, d, r);
     }
     r->finding = r->owes && r->verdict != AUDIT_VALID && r->why.code != ERR_STATUS;
     r->attacks = audit_attacks_of(r, buf_slice(&d->xml), x->any_trust);

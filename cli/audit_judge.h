@@ -31,7 +31,8 @@ struct audit_document {
     uint64_t line, offset;
     int64_t entry;
     enum audit_form form;
-    struct buf xml, query;
+    struct buf xml;
+    bool query_signed;      /* redirect binding: there is a Signature in its query string, which is not judged */
     struct err undecodable; /* code set: there is no xml */
 };
 void audit_document_free(struct audit_document *d);

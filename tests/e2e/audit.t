@@ -68,6 +68,9 @@ is "everything is found once, in the order of names, and in its place" "$(places
 ./har.har:$(grep -n '"text"' har.har | head -1 | cut -d: -f1):$(($(grep -bo '"text"' har.har | head -1 | cut -d: -f1) + 8)) html Response valid
 ./har.har:$(grep -n '"text": "SAML' har.har | cut -d: -f1):$(($(grep -bo '"text": "SAML' har.har | cut -d: -f1) + 8)) form Response valid
 ./page.html:3:$(grep -bo '<input' page.html | cut -d: -f1) html Response valid"
+is "a signature in a query string is seen and not judged" "$(printf 'GET /?SAMLRequest=%s&SigAlg=x&Signature=eA%%3D%%3D' \
+	"$(sed -n 's/.*SAMLRequest=\([^& ]*\).*/\1/p' access.log)" | "$USHER" audit --trust "$E2E_DIR/idp.xml" --format jsonl - 2>/dev/null |
+	jq -r '"\(.place.query_signed) \(.signature) \(.finding)"')" "true not-judged false"
 is "HAR entries and paths" "$(q 'select(.place.entry != null) | "\(.place.entry) \(.place.path)"')" "0 log.entries[0].request.url
 0 log.entries[0].response.content.text
 1 log.entries[1].request.postData.text"
@@ -203,21 +206,35 @@ cd "$E2E_DIR/hostile" || bail "no folder"
 printf '{"log": {"entries": [{"request": {"postData": {"text": "SAMLResponse=%s"}}},}]}} SAMLResponse=%s' \
 	"$(base64 -w0 a.xml | urlencode)" "$(base64 -w0 a.xml | urlencode)" >bad.har
 printf '{"log": {"entries": [{"a": "SAMLResponse=%s' "$(base64 -w0 a.xml | urlencode)" >cut.har
+printf 'GET /sso?SAMLRequest=%s\n' "$(perl -MIO::Compress::RawDeflate=rawdeflate -MMIME::Base64 -e '
+	my $in = "<" . "a" x 67108864; rawdeflate \$in => \my $out; print encode_base64($out, "")' | urlencode)" >deflate.log
+{
+	printf '<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"><!--'
+	head -c 2000000 /dev/zero | tr '\0' x
+	printf -- '--></samlp:Response>'
+} >large.xml
 printf '[2026-01-01 10:00] SAMLResponse=%s' "$(base64 -w0 a.xml | urlencode)" >bracket.log
 audit --format jsonl .
-is "hostile files: not all was searched" $rc 2
+is "hostile files: exit 1" $rc 1
 is "what is in them is found all the same" "$(places)" "./a.xml:1:0 xml Response valid
 ./bad.har:1:$(grep -bo '"SAMLResponse' bad.har | head -1 | cut -d: -f1) form Response valid
 ./bad.har:1:$(grep -bo ' SAMLResponse' bad.har | sed -n 's/:.*//p' | awk '{print $1 + 1}') form Response valid
 ./bracket.log:1:19 form Response valid
 ./cut.har:1:$(grep -bo '"SAMLResponse' cut.har | cut -d: -f1) form Response valid
+./deflate.log:1:9 form null refused
+./large.xml:1:0 xml null refused
 ./line:1:20000001 form Response valid
 ./sparse:1:1073741824 xml Response valid"
+is "what inflates without end, and what is too long" "$(q 'select(.finding) | "\(.error.code) \(.resembles[0])"' | tr '\n' ' ')" \
+	"limit-exceeded resource-exhaustion xml-too-large resource-exhaustion "
 has "a capture that is no JSON is said to be none" "$E2E_DIR/err" "bad.har: not JSON from line 1 on: read as text"
 has "one that is cut too" "$E2E_DIR/err" "cut.har: the JSON is cut off at its end"
 is "and a log is none and need not be" "$(grep -c bracket.log "$E2E_DIR/err")" 0
 has "folders too deep are named" "$E2E_DIR/err" "folders this deep are not searched"
 has "links, devices and pipes are passed over" "$E2E_DIR/err" "3 links, devices or pipes"
+rm deflate.log large.xml
+audit .
+is "hostile files: without a finding not all was searched" $rc 2
 rm -rf deep sparse line
 
 # --- many documents ---------------------------------------------------------------------------------------------------
