@@ -80,6 +80,7 @@ static void load_brought(struct audit_examiner *x, const struct saml_inspection 
         return;
     saml_trust_free(&x->brought);
     memcpy(x->brought_sha256, sha256, sizeof sha256);
+    x->brought_serial++;
     for (size_t i = 0; i < in->nsignatures; i++) {
         struct err ignored = ERR_INIT;
 
@@ -170,11 +171,12 @@ static void keep_signers(const struct audit_examiner *x, const struct saml_verdi
 static bool judge_with_brought(struct audit_examiner *x, struct slice xml, struct audit_result *r,
                                struct saml_verdict *v)
 {
+    uint64_t serial = x->setup->ntrusts + x->brought_serial; /* behind those of the pinned, which are their indexes */
     struct err e = ERR_INIT;
 
     if (x->brought.nkeys == 0)
         return false;
-    if (x->judge->judge(x->judge, xml, &x->brought, &r->a, v, &e) == 0) {
+    if (x->judge->judge(x->judge, xml, &x->brought, serial, &r->a, v, &e) == 0) {
         r->verdict = AUDIT_UNTRUSTED;
         if (r->why.code == ERR_NONE)
             (void)err_set(&r->why, ERR_SIGNATURE, "verified by the key in its own KeyInfo: proves nothing");
@@ -193,7 +195,9 @@ static bool judge(struct audit_examiner *x, struct slice xml, struct audit_resul
     const struct saml_trust *t = x->any_trust ? choose_trust(x->setup, &r->in, &r->why) : &none;
 
     if (t && (x->any_trust || x->brought.nkeys == 0)) {
-        if (x->judge->judge(x->judge, xml, t, &r->a, v, &r->why) == 0) {
+        uint64_t serial = x->any_trust ? (uint64_t)(t - x->setup->trusts) : x->setup->ntrusts;
+
+        if (x->judge->judge(x->judge, xml, t, serial, &r->a, v, &r->why) == 0) {
             r->verdict = AUDIT_VALID;
             return true;
         }
