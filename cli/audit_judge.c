@@ -191,7 +191,7 @@ static bool judge_with_brought(struct audit_examiner *x, struct slice xml, struc
 
 static bool judge(struct audit_examiner *x, struct slice xml, struct audit_result *r, struct saml_verdict *v)
 {
-    const struct saml_trust none = {.nkeys = 0};
+    static const struct saml_trust none; /* no key at all */
     const struct saml_trust *t = x->any_trust ? choose_trust(x->setup, &r->in, &r->why) : &none;
 
     if (t && (x->any_trust || x->brought.nkeys == 0)) {
