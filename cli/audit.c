@@ -40,7 +40,7 @@ struct audit {
     struct audit_pool *pool;
     uint64_t found, printed, verdicts[AUDIT_VALID + 1], conditions_refused, resembling, findings;
     int64_t progress_at;
-    bool progress, missed;
+    bool progress, progress_shown, missed;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -55,8 +55,9 @@ static void on_interrupt(int sig)
 
 static void clear_progress(struct audit *a)
 {
-    if (a->progress && a->progress_at)
+    if (a->progress_shown)
         (void)fputs("\r\033[K", stderr);
+    a->progress_shown = false;
 }
 
 static void show_progress(struct audit *a)
@@ -66,6 +67,7 @@ static void show_progress(struct audit *a)
     if (!a->progress || now - a->progress_at < PROGRESS_MS)
         return;
     a->progress_at = now;
+    a->progress_shown = true;
     fprintf(stderr, "\r\033[K%" PRIu64 " files, %" PRIu64 " MiB, %" PRIu64 " documents, %" PRIu64 " findings",
             a->source.files, a->source.bytes >> 20, a->found, a->findings);
     (void)fflush(stderr);
@@ -92,6 +94,18 @@ static void notice(void *arg, const char *file, const char *text, bool missed)
     a->missed = a->missed || missed;
 }
 
+/* Of the redirect binding: a parameter of this name. */
+static bool has_signature(struct slice query)
+{
+    struct slice part;
+
+    while (slice_split(&query, '&', &part)) {
+        if (slice_starts(part, SLICE("Signature=")))
+            return true;
+    }
+    return false;
+}
+
 /* Into the ring; the copy is what travels. */
 static int found(void *arg, const struct audit_found *f, const struct audit_place *place)
 {
@@ -106,10 +120,14 @@ static int found(void *arg, const struct audit_found *f, const struct audit_plac
     d->entry = place->entry;
     d->form = f->form;
     (void)str_copy(d->path, sizeof d->path, slice_of(place->path));
-    buf_init(&d->xml, f->xml.n ? f->xml.n : 1);
-    buf_add_slice(&d->xml, f->xml);
+    d->query_signed = has_signature(f->query);
+    buf_init(&d->xml, SAML_XML_MAX);
     if (f->why)
         d->undecodable = *f->why;
+    else if (f->xml.n > SAML_XML_MAX)
+        (void)err_set(&d->undecodable, ERR_XML_SIZE, "%zu octets, more than %d", f->xml.n, SAML_XML_MAX);
+    else
+        buf_add_slice(&d->xml, f->xml);
     if (buf_failed(&d->xml))
         goto fail;
     audit_pool_add(a->pool, d);
@@ -193,15 +211,20 @@ static size_t cores(void)
 static int search(struct audit *a, int npaths, char **paths, struct err *e)
 {
     struct sigaction act = {.sa_handler = on_interrupt}, before;
+    sigset_t interrupt, mask;
     int r = 0;
 
-    /* no SA_RESTART: a read that waits comes back */
+    (void)sigemptyset(&interrupt);
+    (void)sigaddset(&interrupt, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &interrupt, &mask); /* but while audit_source waits */
     (void)sigaction(SIGINT, &act, &before);
+    a->source.waiting = &mask;
     for (int i = 0; i < npaths && r == 0 && !stop(a); i++)
         r = audit_source_run(&a->source, paths[i], e);
     if (r >= 0)
         audit_pool_drain(a->pool);
     (void)sigaction(SIGINT, &before, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return r < 0 ? -1 : 0;
 }
 
@@ -230,7 +253,7 @@ static int audit(struct audit *a, int npaths, char **paths)
         (void)cli_fail(a->command, &e);
         a->missed = true;
     }
-    complete = !interrupted && !a->missed;
+    complete = !interrupted && !a->missed && !ferror(stdout);
     clear_progress(a);
     audit_report_end(&a->report, complete);
     summary(a);

@@ -19,7 +19,6 @@ void audit_document_free(struct audit_document *d)
         return;
     free(d->file);
     buf_free(&d->xml);
-    buf_free(&d->query);
     free(d);
 }
 
@@ -81,6 +80,7 @@ static void load_brought(struct audit_examiner *x, const struct saml_inspection 
         return;
     saml_trust_free(&x->brought);
     memcpy(x->brought_sha256, sha256, sizeof sha256);
+    x->brought_serial++;
     for (size_t i = 0; i < in->nsignatures; i++) {
         struct err ignored = ERR_INIT;
 
@@ -171,11 +171,12 @@ static void keep_signers(const struct audit_examiner *x, const struct saml_verdi
 static bool judge_with_brought(struct audit_examiner *x, struct slice xml, struct audit_result *r,
                                struct saml_verdict *v)
 {
+    uint64_t serial = x->setup->ntrusts + x->brought_serial; /* behind those of the pinned, which are their indexes */
     struct err e = ERR_INIT;
 
     if (x->brought.nkeys == 0)
         return false;
-    if (x->judge->judge(x->judge, xml, &x->brought, &r->a, v, &e) == 0) {
+    if (x->judge->judge(x->judge, xml, &x->brought, serial, &r->a, v, &e) == 0) {
         r->verdict = AUDIT_UNTRUSTED;
         if (r->why.code == ERR_NONE)
             (void)err_set(&r->why, ERR_SIGNATURE, "verified by the key in its own KeyInfo: proves nothing");
@@ -190,11 +191,13 @@ static bool judge_with_brought(struct audit_examiner *x, struct slice xml, struc
 
 static bool judge(struct audit_examiner *x, struct slice xml, struct audit_result *r, struct saml_verdict *v)
 {
-    const struct saml_trust none = {.nkeys = 0};
+    static const struct saml_trust none; /* no key at all */
     const struct saml_trust *t = x->any_trust ? choose_trust(x->setup, &r->in, &r->why) : &none;
 
     if (t && (x->any_trust || x->brought.nkeys == 0)) {
-        if (x->judge->judge(x->judge, xml, t, &r->a, v, &r->why) == 0) {
+        uint64_t serial = x->any_trust ? (uint64_t)(t - x->setup->trusts) : x->setup->ntrusts;
+
+        if (x->judge->judge(x->judge, xml, t, serial, &r->a, v, &r->why) == 0) {
             r->verdict = AUDIT_VALID;
             return true;
         }
@@ -262,8 +265,9 @@ static bool owes_signature(const struct saml_inspection *in)
            slice_is(in->root, "EncryptedAssertion") || in->assertions > 0 || in->encrypted_assertions > 0;
 }
 
-static void examine_xml(struct audit_examiner *x, struct slice xml, struct audit_result *r)
+static void examine_xml(struct audit_examiner *x, const struct audit_document *d, struct audit_result *r)
 {
+    struct slice xml = buf_slice(&d->xml);
     struct saml_verdict *v = arena_alloc(&r->a, sizeof *v);
     int64_t at;
 
@@ -280,7 +284,7 @@ static void examine_xml(struct audit_examiner *x, struct slice xml, struct audit
     load_brought(x, &r->in);
     describe_claims(x, r, at);
     if (!r->owes) {
-        r->verdict = r->in.signatures_in_all ? AUDIT_NOT_JUDGED : AUDIT_UNSIGNED;
+        r->verdict = r->in.signatures_in_all || d->query_signed ? AUDIT_NOT_JUDGED : AUDIT_UNSIGNED;
         return;
     }
     if (!judge(x, xml, r, v))
@@ -297,7 +301,7 @@ void audit_examine(struct audit_examiner *x, const struct audit_document *d, str
         r->owes = true;
         r->why = d->undecodable;
     } else {
-        examine_xml(x, buf_slice(&d->xml), r);
+        examine_xml(x, d, r);
     }
     r->finding = r->owes && r->verdict != AUDIT_VALID && r->why.code != ERR_STATUS;
     r->attacks = audit_attacks_of(r, buf_slice(&d->xml), x->any_trust);

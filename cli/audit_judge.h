@@ -15,14 +15,15 @@
 struct audit_judge {
     int (*inspect)(struct audit_judge *j, struct slice xml, struct arena *a, struct saml_inspection *ret,
                    struct err *e);
-    /* Signatures and reading, no conditions: saml_judge_signature_only(). `trust->allow` holds. */
-    int (*judge)(struct audit_judge *j, struct slice xml, const struct saml_trust *trust, struct arena *a,
-                 struct saml_verdict *ret, struct err *e);
+    /* Signatures and reading, no conditions: saml_judge_signature_only(). `trust->allow` holds. `serial`: keys that
+     * another judgement by this judge had under the same number are the same. */
+    int (*judge)(struct audit_judge *j, struct slice xml, const struct saml_trust *trust, uint64_t serial,
+                 struct arena *a, struct saml_verdict *ret, struct err *e);
     void (*free)(struct audit_judge *j);
 };
 
-/* In this process: for tests. */
-int audit_judge_in_process(struct audit_judge **ret, struct err *e);
+/* In this process: for tests. `s` outlives it. */
+int audit_judge_in_process(const struct judge_setup *s, struct audit_judge **ret, struct err *e);
 
 /* A message and where it stood; owned. */
 struct audit_document {
@@ -31,7 +32,8 @@ struct audit_document {
     uint64_t line, offset;
     int64_t entry;
     enum audit_form form;
-    struct buf xml, query;
+    struct buf xml;
+    bool query_signed;      /* redirect binding: there is a Signature in its query string, which is not judged */
     struct err undecodable; /* code set: there is no xml */
 };
 void audit_document_free(struct audit_document *d);
@@ -95,6 +97,7 @@ struct audit_examiner {
     struct audit_judge *judge;
     /* the key that documents bring along is mostly the same: kept from one to the next */
     struct saml_trust brought;
+    uint64_t brought_serial;
     unsigned char brought_sha256[32];
 };
 void audit_examiner_free(struct audit_examiner *x);

@@ -162,7 +162,7 @@ int audit_pool_new(const struct audit_pool_options *o, struct audit_pool **ret, 
         t->pool = p;
         t->examiner = (struct audit_examiner){
             .setup = o->setup, .with_conditions = o->with_conditions, .any_trust = o->setup->ntrusts > 0};
-        if (o->new_judge(&t->examiner.judge, e) != 0 || start(t, e) != 0)
+        if (o->new_judge(o->setup, &t->examiner.judge, e) != 0 || start(t, e) != 0)
             goto fail;
     }
     *ret = p;

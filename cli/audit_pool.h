@@ -15,7 +15,7 @@ struct audit_pool_options {
     const struct judge_setup *setup;
     bool with_conditions;
     size_t threads; /* at least 1 */
-    int (*new_judge)(struct audit_judge **ret, struct err *e);
+    int (*new_judge)(const struct judge_setup *s, struct audit_judge **ret, struct err *e);
     /* In the thread that calls audit_pool_add() and audit_pool_drain(), in the order of audit_pool_add(). */
     void (*done)(void *arg, const struct audit_document *d, struct audit_result *r);
     void *arg;

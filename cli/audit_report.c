@@ -208,10 +208,11 @@ static json_t *js_attacks(const struct audit_result *r)
 
 static json_t *js_place(const struct audit_document *d)
 {
-    return json_pack("{s:o, s:I, s:I, s:o, s:o, s:s}", "file", audit_json_text(slice_of(d->file)), "line",
+    return json_pack("{s:o, s:I, s:I, s:o, s:o, s:s, s:o}", "file", audit_json_text(slice_of(d->file)), "line",
                      (json_int_t)d->line, "offset", (json_int_t)d->offset, "entry",
                      d->entry >= 0 ? json_integer(d->entry) : json_null(), "path",
-                     d->path[0] ? audit_json_text(slice_of(d->path)) : json_null(), "form", audit_form_name(d->form));
+                     d->path[0] ? audit_json_text(slice_of(d->path)) : json_null(), "form", audit_form_name(d->form),
+                     "query_signed", d->form == AUDIT_REDIRECT ? json_boolean(d->query_signed) : json_null());
 }
 
 static json_t *js_message(const struct audit_result *r)

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -111,14 +112,26 @@ static int finish(struct reading *r)
     return rc;
 }
 
+/* A signal comes while it waits or not at all: it cannot slip in between looking for one and reading. */
+static ssize_t read_piece(const struct reading *r, int fd, char *piece)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    if (r->s->waiting && ppoll(&p, 1, NULL, r->s->waiting) < 0)
+        return -1;
+    return r->s->stop(r->s->arg) ? 0 : read(fd, piece, PIECE);
+}
+
 static int read_all(struct reading *r, int fd)
 {
     char piece[PIECE];
 
     for (;;) {
-        ssize_t n = r->s->stop(r->s->arg) ? 0 : read(fd, piece, sizeof piece);
+        ssize_t n = read_piece(r, fd, piece);
         int rc;
 
+        if (n < 0 && errno == EINTR && r->s->stop(r->s->arg))
+            return 0;
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {

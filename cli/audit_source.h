@@ -9,6 +9,8 @@
 #ifndef USHER_CLI_AUDIT_SOURCE_H
 #define USHER_CLI_AUDIT_SOURCE_H
 
+#include <signal.h>
+
 #include "cli/audit_text.h"
 
 #define AUDIT_FOLDER_DEPTH 100
@@ -28,6 +30,7 @@ struct audit_source {
     /* Asked between pieces: true ends the search. */
     bool (*stop)(void *arg);
     void *arg;
+    const sigset_t *waiting; /* the signal mask while it waits for more input; NULL: as it is */
     /* counted here */
     uint64_t files, files_without, bytes, skipped; /* skipped: links, devices, pipes in folders */
 };

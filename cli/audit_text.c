@@ -267,7 +267,7 @@ static int try_xml(struct audit_text *t, struct slice w, size_t at, size_t *ret_
     if (n == 0) {
         t->wasted += looked;
         *ret_end = at + tag;
-        (void)err_set(&e, ERR_XML_SYNTAX, "a message begins here and does not end");
+        (void)err_set(&e, ERR_XML_SYNTAX, "a message begins here and does not end within %d octets", SAML_XML_MAX);
         return report(t, &c, SLICE(""), &e);
     }
     *ret_end = at + n;

@@ -29,6 +29,7 @@ struct table *table_new(const char *format, ...)
     }
     t->json = format && strcmp(format, "json") == 0;
     scols_table_enable_json(t->scols, t->json);
+    (void)scols_table_enable_noencoding(t->scols, 1); /* table_row() has escaped what it takes */
     scols_table_set_name(t->scols, "rows");
     va_start(ap, format);
     while ((name = va_arg(ap, const char *)) != NULL && t->columns < COLUMNS_MAX) {

@@ -232,7 +232,7 @@ static void long_streams(void **state)
         text[at + filler - 1] = '\n';
         at += filler;
         e += (size_t)snprintf(expected + e, sizeof expected - e, "form %zu:%zu XML\n", 2 * i + 2, at);
-        at += (size_t)snprintf(text + at, strlen(base64) + 16, "SAMLResponse=%s\n", base64);
+        at += (size_t)snprintf(text + at, 256, "SAMLResponse=%s\n", base64);
     }
     feed_text(slice_make(text, at), 65536, &c);
     assert_string_equal(buf_cstr(&c.text), expected);

@@ -35,7 +35,7 @@ static inline void examine_as(const struct judge_setup *s, bool conditions, stru
     struct audit_document d = {.number = 1, .form = AUDIT_XML};
     struct err e = ERR_INIT;
 
-    assert_ok(audit_judge_in_process(&x.judge, &e), &e);
+    assert_ok(audit_judge_in_process(s, &x.judge, &e), &e);
     buf_init(&d.xml, xml.n + 1);
     buf_add_slice(&d.xml, xml);
     memset(ret, 0, sizeof *ret);
