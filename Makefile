@@ -231,7 +231,7 @@ fuzz-smoke:
 	tests/tools/fuzz.sh $(BUILD)/fuzz/fuzz 20
 check-long: check-build
 	tests/tools/long.sh $(B)
-bench: $(B)/usher $(B)/usher-lab $(BENCH)
+bench: $(B)/usher $(B)/usher-worker $(B)/usher-lab $(BENCH)
 	tests/bench/run.sh $(B)
 demo:
 	$(call install_packages,$(DEPS) nginx-light)

@@ -29,7 +29,7 @@
 #define COUNTED_FIRST 64
 #define COUNTED_OF 16
 #define KEEP_MAPPED ((size_t)40 * 1024 * 1024) /* a mapping larger than that goes with its document */
-#define KEEP_FILLED ((size_t)1024 * 1024)      /* pages past that go back to the system with their document */
+#define KEEP_FILLED ((size_t)8 * 1024 * 1024)  /* pages past that go back to the system with their document */
 
 /* Before every block: what it takes, itself included, and where the block before it begins. */
 struct header {
