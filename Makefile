@@ -268,7 +268,7 @@ coverage:
 	tests/tools/coverage.sh $(BUILD)/cov/replay saml 90
 check-long: check-build
 	tests/tools/long.sh $(B)
-bench: $(B)/usher $(B)/usher-lab $(BENCH)
+bench: $(B)/usher $(B)/usher-worker $(B)/usher-lab $(BENCH)
 	tests/bench/run.sh $(B)
 demo:
 	$(call install_packages,$(DEPS) nginx-light)

@@ -154,7 +154,8 @@ void dom_free(xmlDoc *doc)
 {
     if (!doc)
         return;
-    xmlFreeDoc(doc);
+    if (xml_memory_counts())
+        xmlFreeDoc(doc);
     end_document();
 }
 

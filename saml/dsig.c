@@ -236,21 +236,16 @@ void dsig_cleanup(void)
     (void)xmlSecShutdown();
 }
 
-static xmlSecTransformId transform_by_uri(struct slice uri, xmlSecTransformUsage usage)
-{
-    return xmlSecTransformIdListFindByHref(xmlSecTransformIdsGet(), (const xmlChar *)uri.p, usage);
-}
-
 /* An empty list would mean "everything", so each addition counts. */
 static bool fence(xmlSecDSigCtx *ctx, const struct form *f)
 {
     xmlSecTransformId c14n = dsig_c14n_transform(f->c14n);
     xmlSecTransformId exc = dsig_c14n_transform(f->transform);
     xmlSecTransformId method = dsig_signature_transform(f->method);
-    xmlSecTransformId digest = transform_by_uri(slice_of(f->digest->uri), xmlSecTransformUsageDigestMethod);
+    xmlSecTransformId digest = dsig_digest_transform(f->digest);
 
     ctx->enabledReferenceUris = xmlSecTransformUriTypeSameDocument;
-    return digest != xmlSecTransformIdUnknown && xmlSecDSigCtxEnableSignatureTransform(ctx, c14n) == 0 &&
+    return xmlSecDSigCtxEnableSignatureTransform(ctx, c14n) == 0 &&
            xmlSecDSigCtxEnableSignatureTransform(ctx, method) == 0 &&
            xmlSecDSigCtxEnableReferenceTransform(ctx, xmlSecTransformEnvelopedId) == 0 &&
            xmlSecDSigCtxEnableReferenceTransform(ctx, exc) == 0 &&

@@ -57,18 +57,13 @@ static int is_visible(void *data, xmlNode *node, xmlNode *parent)
 {
     struct part *p = data;
 
-    if (!node)
+    /* only elements have a place of their own; all other nodes (and namespaces, which are none) go with their element
+     */
+    if (node->type == XML_ELEMENT_NODE)
+        return element_is_in(p, node);
+    if (node->type == XML_COMMENT_NODE && !p->comments)
         return 0;
-    switch ((int)node->type) {
-    case XML_ELEMENT_NODE: return element_is_in(p, node);
-    case XML_COMMENT_NODE: return p->comments && parent && element_is_in(p, parent);
-    case XML_NAMESPACE_DECL: /* no node at all, but a struct xmlNs */
-    case XML_ATTRIBUTE_NODE:
-    case XML_TEXT_NODE:
-    case XML_PI_NODE: /* in metadata */
-    case XML_CDATA_SECTION_NODE: return parent && element_is_in(p, parent);
-    default: return 0;
-    }
+    return parent && element_is_in(p, parent);
 }
 
 static xmlNode *only_node(const xmlSecNodeSet *set)

@@ -134,30 +134,94 @@ const xmlSecTransformKlass *dsig_signature_transform(const struct signature_algo
     return &klasses[alg - signature_algorithms];
 }
 
+/* --- the digest transforms -----------------------------------------------------------------------------------------
+ */
+
+struct digester {
+    xmlSecTransform base;
+    unsigned char digest[SAML_DIGEST_MAX];
+};
+
+static struct _xmlSecTransformKlass digest_klasses[KLASSES_MAX]; /* by index of digest_algorithms */
+
+static struct digester *digester_of(xmlSecTransform *transform, const struct digest_algorithm **ret_alg)
+{
+    for (size_t i = 0; i < digest_algorithms_n; i++) {
+        if (transform && transform->id == &digest_klasses[i]) {
+            *ret_alg = &digest_algorithms[i];
+            return (struct digester *)transform;
+        }
+    }
+    return NULL;
+}
+
+/* Canonicalization gives all in one piece (dsig_c14n.c). A digest that is verified goes nowhere: the buffer that xmlsec
+ * puts behind it is for signing, and stays empty. */
+static int digest_push(xmlSecTransform *transform, const xmlSecByte *data, xmlSecSize n, int last,
+                       xmlSecTransformCtx *ctx)
+{
+    const struct digest_algorithm *alg = NULL;
+    struct digester *d = digester_of(transform, &alg);
+
+    (void)ctx;
+    if (!d || transform->operation != xmlSecTransformOperationVerify || !last || !data || n == 0 ||
+        transform->status != xmlSecTransformStatusNone || !digest_compute(alg, slice_make(data, n), d->digest))
+        return -1;
+    transform->status = xmlSecTransformStatusFinished;
+    return 0;
+}
+
+static int digest_verify(xmlSecTransform *transform, const xmlSecByte *data, xmlSecSize n, xmlSecTransformCtx *ctx)
+{
+    const struct digest_algorithm *alg = NULL;
+    const struct digester *d = digester_of(transform, &alg);
+
+    (void)ctx;
+    if (!d || transform->operation != xmlSecTransformOperationVerify ||
+        transform->status != xmlSecTransformStatusFinished)
+        return -1;
+    transform->status = data && n == alg->size && mem_equal_ct(data, d->digest, n) ? xmlSecTransformStatusOk
+                                                                                   : xmlSecTransformStatusFail;
+    return 0;
+}
+
+static struct _xmlSecTransformKlass digest_klass_for(const struct digest_algorithm *alg)
+{
+    return (struct _xmlSecTransformKlass){
+        .klassSize = sizeof(xmlSecTransformKlass),
+        .objSize = sizeof(struct digester),
+        .name = (const xmlChar *)alg->name,
+        .href = (const xmlChar *)alg->uri,
+        .usage = xmlSecTransformUsageDigestMethod,
+        .verify = digest_verify,
+        .getDataType = xmlSecTransformDefaultGetDataType,
+        .pushBin = digest_push,
+        .popBin = xmlSecTransformDefaultPopBin,
+    };
+}
+
+const xmlSecTransformKlass *dsig_digest_transform(const struct digest_algorithm *alg)
+{
+    return &digest_klasses[alg - digest_algorithms];
+}
+
 /* --- the list ---------------------------------------------------------------------------------------------------- */
 
 int dsig_transforms_register(struct err *e)
 {
-    xmlSecPtrList *list = xmlSecTransformIdsGet();
-    xmlSecTransformId kept[8];
-    size_t n = 0;
+    bool ok;
 
-    kept[n++] = xmlSecTransformEnvelopedId;
-    kept[n++] = dsig_c14n_transform(SLICE(SAML_ALG_EXC_C14N));
-    kept[n++] = dsig_c14n_transform(SLICE(SAML_ALG_EXC_C14N_COMMENTS));
-    for (size_t i = 0; i < digest_algorithms_n; i++)
-        kept[n++] = xmlSecTransformIdListFindByHref(list, (const xmlChar *)digest_algorithms[i].uri,
-                                                    xmlSecTransformUsageDigestMethod);
-    xmlSecPtrListEmpty(list);
-    for (size_t i = 0; i < n; i++) {
-        /* a digest that this xmlsec was built without is refused when a document asks for it */
-        if (kept[i] != xmlSecTransformIdUnknown && xmlSecTransformIdsRegister(kept[i]) < 0)
-            return err_set(e, ERR_INTERNAL, "xmlsec does not take its own transforms");
+    xmlSecPtrListEmpty(xmlSecTransformIdsGet());
+    ok = xmlSecTransformIdsRegister(xmlSecTransformEnvelopedId) >= 0 &&
+         xmlSecTransformIdsRegister(dsig_c14n_transform(SLICE(SAML_ALG_EXC_C14N))) >= 0 &&
+         xmlSecTransformIdsRegister(dsig_c14n_transform(SLICE(SAML_ALG_EXC_C14N_COMMENTS))) >= 0;
+    for (size_t i = 0; i < digest_algorithms_n; i++) {
+        digest_klasses[i] = digest_klass_for(&digest_algorithms[i]);
+        ok = ok && xmlSecTransformIdsRegister(&digest_klasses[i]) >= 0;
     }
     for (size_t i = 0; i < signature_algorithms_n; i++) {
         klasses[i] = klass_for(&signature_algorithms[i]);
-        if (xmlSecTransformIdsRegister(&klasses[i]) < 0)
-            return err_set(e, ERR_INTERNAL, "xmlsec does not take the transform %s", signature_algorithms[i].name);
+        ok = ok && xmlSecTransformIdsRegister(&klasses[i]) >= 0;
     }
-    return 0;
+    return ok ? 0 : err_set(e, ERR_INTERNAL, "xmlsec does not take the transforms");
 }

@@ -2,10 +2,11 @@
  * dsig_transform.h - what xmlsec may use to verify: the transforms of the allow-list, and no other exists for it.
  *
  * Private to saml/. xmlsec stays the verifier: it reads the Signature, finds what is referred to, takes the Signature
- * out, digests, compares, and says what holds. Two kinds of its steps are transforms of our own, which it takes through
- * its public interface. Signatures: its own ask OpenSSL for every parameter of the key ("is it private?") and make two
- * contexts anew for each signature; ours call key_verifies() with the pinned key, and cannot sign. Canonicalization:
- * libxml2's either way; see dsig_c14n.c for what is spared.
+ * out, leads the octets through the transforms in their order, and says what holds. Three kinds of its steps are
+ * transforms of our own, which it takes through its public interface. Signatures: its own ask OpenSSL for every
+ * parameter of the key ("is it private?") and make two contexts anew for each signature; ours call key_verifies() with
+ * the pinned key, and cannot sign. Digests: its own look the algorithm up each time and take a kilobyte at a time.
+ * Canonicalization: libxml2's either way; see dsig_c14n.c for what is spared.
  */
 #ifndef USHER_SAML_DSIG_TRANSFORM_H
 #define USHER_SAML_DSIG_TRANSFORM_H
@@ -16,11 +17,12 @@ struct _xmlSecKey;
 struct _xmlSecTransform;
 struct _xmlSecTransformKlass;
 
-/* Empties xmlsec's list of transforms and registers: enveloped-signature and the digests of algorithm.h, which are
- * xmlsec's, and ours. After xmlSecOpenSSLInit(). ERR_INTERNAL. */
+/* Empties xmlsec's list of transforms and registers: enveloped-signature, which is xmlsec's, and ours. After
+ * xmlSecOpenSSLInit(). ERR_INTERNAL. */
 int dsig_transforms_register(struct err *e);
 
 /* Ours for this algorithm. */
+const struct _xmlSecTransformKlass *dsig_digest_transform(const struct digest_algorithm *alg);
 const struct _xmlSecTransformKlass *dsig_signature_transform(const struct signature_algorithm *alg);
 
 /* Ours for exclusive c14n; is_exc_c14n(uri). */

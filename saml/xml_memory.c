@@ -26,8 +26,10 @@
 
 #define PAGE 4096
 #define MAX_MAPPED ((size_t)1024 * 1024 * 1024) /* headers hold offsets of 32 bits */
-#define KEEP_MAPPED ((size_t)40 * 1024 * 1024)  /* a mapping larger than that goes with its document */
-#define KEEP_FILLED ((size_t)1024 * 1024)       /* pages past that go back to the system with their document */
+#define COUNTED_FIRST 64
+#define COUNTED_OF 16
+#define KEEP_MAPPED ((size_t)40 * 1024 * 1024) /* a mapping larger than that goes with its document */
+#define KEEP_FILLED ((size_t)8 * 1024 * 1024)  /* pages past that go back to the system with their document */
 
 /* Before every block: what it takes, itself included, and where the block before it begins. */
 struct header {
@@ -54,7 +56,8 @@ static _Thread_local struct {
     size_t live;   /* blocks that are not freed */
     size_t filled; /* the highest `used` since the outermost begin */
     unsigned depth;
-    bool exhausted, retired;
+    unsigned long documents; /* outermost ones so far */
+    bool exhausted, retired, counts;
     struct xml_memory_stats stats;
 } t;
 
@@ -288,6 +291,8 @@ int xml_memory_begin(size_t document_bytes, struct err *e)
         t.used = ALIGN / 2; /* so that what follows the first header is aligned */
         t.top = t.live = t.filled = 0;
         t.exhausted = false;
+        t.counts = EACH_BY_MALLOC || t.documents < COUNTED_FIRST || t.documents % COUNTED_OF == 0;
+        t.documents++;
     } else if (!EACH_BY_MALLOC && max > t.mapped) {
         max = t.mapped; /* it cannot be moved: the outer document's bound leaves the room */
     }
@@ -304,7 +309,7 @@ void xml_memory_end(void)
     if (t.filled > t.stats.peak)
         t.stats.peak = t.filled;
     /* when memory has run out libxml2 forgets objects; nobody remembers them, or they would be freed */
-    if (t.live > 0 && !t.exhausted) {
+    if (t.counts && t.live > 0 && !t.exhausted) {
         t.stats.left++;
         t.retired = !EACH_BY_MALLOC;
     } else if (t.mapped > KEEP_MAPPED) {
@@ -312,6 +317,11 @@ void xml_memory_end(void)
     } else if (t.mapped > KEEP_FILLED && t.filled > KEEP_FILLED) {
         (void)madvise(t.base + KEEP_FILLED, t.filled - KEEP_FILLED, MADV_DONTNEED);
     }
+}
+
+bool xml_memory_counts(void)
+{
+    return t.counts || t.retired;
 }
 
 bool xml_memory_exhausted(void)

@@ -41,8 +41,9 @@ static void xmlsec_has_the_allowed_transforms_and_no_other(void **state)
                          dsig_signature_transform(&signature_algorithms[i]));
     }
     for (size_t i = 0; i < digest_algorithms_n; i++)
-        assert_non_null(xmlSecTransformIdListFindByHref(list, (const xmlChar *)digest_algorithms[i].uri,
-                                                        xmlSecTransformUsageDigestMethod));
+        assert_ptr_equal(xmlSecTransformIdListFindByHref(list, (const xmlChar *)digest_algorithms[i].uri,
+                                                         xmlSecTransformUsageDigestMethod),
+                         dsig_digest_transform(&digest_algorithms[i]));
 }
 
 static void the_transforms_cannot_sign(void **state)
@@ -78,6 +79,7 @@ static void a_transform_without_its_chain_gives_nothing(void **state)
 {
     xmlSecTransform *t = xmlSecTransformCreate(dsig_signature_transform(&signature_algorithms[0]));
     xmlSecTransform *c14n = xmlSecTransformCreate(dsig_c14n_transform(SLICE(SAML_ALG_EXC_C14N)));
+    xmlSecTransform *digest = xmlSecTransformCreate(dsig_digest_transform(&digest_algorithms[0]));
     xmlSecByte octets[256] = {0};
     xmlSecKey *foreign = xmlSecKeyCreate();
     xmlSecKeyReq requirements;
@@ -86,6 +88,7 @@ static void a_transform_without_its_chain_gives_nothing(void **state)
     (void)state;
     assert_non_null(t);
     assert_non_null(c14n);
+    assert_non_null(digest);
     assert_int_equal(xmlSecKeyReqInitialize(&requirements), 0);
     t->operation = xmlSecTransformOperationSign;
     assert_true(xmlSecTransformSetKeyReq(t, &requirements) < 0);
@@ -97,10 +100,20 @@ static void a_transform_without_its_chain_gives_nothing(void **state)
     assert_true(t->id->verify(t, octets, sizeof octets, ctx) < 0);
     assert_int_not_equal(t->status, xmlSecTransformStatusOk);
 
+    digest->operation = xmlSecTransformOperationVerify;
+    assert_true(digest->id->verify(digest, octets, 32, ctx) < 0);     /* of nothing */
+    assert_true(digest->id->pushBin(digest, octets, 10, 0, ctx) < 0); /* and a part is not all */
+    assert_true(digest->id->pushBin(digest, octets, 0, 1, ctx) < 0);
+    assert_int_equal(digest->id->pushBin(digest, octets, 10, 1, ctx), 0);
+    assert_true(digest->id->pushBin(digest, octets, 10, 1, ctx) < 0);
+    assert_int_equal(digest->id->verify(digest, octets, 20, ctx), 0);
+    assert_int_equal(digest->status, xmlSecTransformStatusFail);
+
     assert_null(dsig_c14n_text(c14n).p);
     assert_null(dsig_c14n_text(t).p);
     assert_false(dsig_c14n_too_long(t));
     assert_true(c14n->id->pushXml(c14n, NULL, ctx) < 0);
+    xmlSecTransformDestroy(digest);
     xmlSecTransformDestroy(c14n);
     xmlSecTransformDestroy(t);
     xmlSecKeyDestroy(foreign);
