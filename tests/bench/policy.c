@@ -135,8 +135,10 @@ static bool start_3(void)
 
 int main(int argc, char **argv)
 {
-    static const struct slices_way ways[] = {
-        {"10", start_0, once}, {"1000", start_1, once}, {"100000", start_2, once}, {"1000000", start_3, once}};
+    static const struct slices_way ways[] = {{.name = "10", .start = start_0, .once = once},
+                                             {.name = "1000", .start = start_1, .once = once},
+                                             {.name = "100000", .start = start_2, .once = once},
+                                             {.name = "1000000", .start = start_3, .once = once}};
     static double ns[SLICES_MAX][SLICES_ROUNDS_MAX];
     size_t rounds = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
 
