@@ -28,7 +28,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define EDIT_DOCUMENT_MAX (8 * 1024 * 1024)
+#define EDIT_DOCUMENT_MAX (16 * 1024 * 1024)
 
 struct edit_word {
     const char *name, *text;

@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "router/idp_lint.h"
 #include "saml/sp_metadata.h"
+#include "saml/verify.h"
 
 #define ARENA_MAX (64 * 1024 * 1024)
 #define SP_KEY_FILE_MAX (64 * 1024)
@@ -32,6 +33,7 @@ static const struct conf_option main_options[] = {
     {"events_keep", CONF_T_DURATION, O(events_keep), 0, "400d", NULL, DAY, 3650 * DAY, "Events older than this are removed."},
     {"max_connections", CONF_T_NUMBER, O(max_connections), 0, "10000", NULL, 16, 1000000, "Open connections in all."},
     {"max_connections_per_address", CONF_T_NUMBER, O(max_connections_per_address), 0, "256", NULL, 1, 1000000, "Open connections of one IPv4 address or IPv6 /64; trusted proxies are exempt."},
+    {"message_max", CONF_T_NUMBER, O(message_max), 0, "1048576", NULL, 65536, SAML_XML_MAX, "Octets that a SAML message may have as XML; a longer one is refused before it is parsed. An Entra assertion with 150 groups has some 16,000."},
     {"loops", CONF_T_NUMBER, O(loops), 0, "0", NULL, 0, 64, "Event loops; 0: one per core."},
     {"idps", CONF_T_NODE, O(idps_node), 0, NULL, NULL, 0, 0, "Identity providers, by a name of yours."},
     {"domains", CONF_T_NODE, O(domains_node), 0, NULL, NULL, 0, 0, "E-mail domains and how their people sign in."},

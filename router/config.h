@@ -84,6 +84,7 @@ struct config {
     int64_t session_idle, session_max; /* seconds */
     int64_t events_keep;               /* seconds */
     int64_t max_connections, max_connections_per_address;
+    int64_t message_max;              /* octets of XML of a SAML message */
     int64_t loops;                    /* event loops; 0: one per core */
     struct conf_strings sp_key_files; /* PEM: private key and certificate; the first signs, all decrypt */
     struct saml_sp_keys sp_keys;

@@ -11,7 +11,7 @@
 #include "router/pages.h"
 
 /* Room for a SAML verdict and the copies around it. */
-#define EXCHANGE_ARENA_MAX (40 * 1024 * 1024)
+#define EXCHANGE_ARENA_MAX (64 * 1024 * 1024)
 
 struct exchange_job {
     struct job job;

@@ -133,6 +133,38 @@ int flow_form(struct exchange *x, struct form *ret)
     return 0;
 }
 
+int flow_saml_form(struct exchange *x, struct form *ret)
+{
+    struct slice type = x->content_type;
+    ptrdiff_t semicolon = slice_find(type, ';');
+
+    if (semicolon >= 0)
+        type.n = (size_t)semicolon;
+    if (!slice_is_nocase(slice_trim(type), "application/x-www-form-urlencoded"))
+        return err_set(&x->err, ERR_HTTP_BODY, "the HTTP-POST binding sends a form");
+    return form_parse(x->body, &x->arena, ret, &x->err);
+}
+
+int flow_saml_message(struct exchange *x, struct slice text, size_t max, struct slice *ret_xml)
+{
+    struct buf xml;
+    int r;
+
+    /* white space in it is a line break every 60 characters at most */
+    if (text.n > max / 3 * 4 + max / 16 + 1024)
+        return err_set(&x->err, ERR_XML_SIZE, "%zu octets of base64, for a message of at most %zu", text.n, max);
+    buf_init(&xml, text.n + 3); /* what base64_decode() asks for, and more than it can write */
+    r = base64_decode(text, &xml, &x->err);
+    if (r == 0 && xml.len > max)
+        r = err_set(&x->err, ERR_XML_SIZE, "the message has %zu octets, more than %zu", xml.len, max);
+    if (r == 0) {
+        *ret_xml = arena_slice(&x->arena, buf_slice(&xml));
+        r = ret_xml->p ? 0 : err_set(&x->err, ERR_MEMORY, "message");
+    }
+    buf_free(&xml);
+    return r;
+}
+
 const char *flow_seal_target(struct exchange *x, const struct target *t)
 {
     struct buf text;

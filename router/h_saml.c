@@ -16,9 +16,6 @@
 #include "router/unsolicited.h"
 #include "saml/judge.h"
 
-/* Base64 of SAML_XML_MAX with line breaks, percent-encoded, and RelayState: routes.c limits the body to this. */
-#define XML_BASE64_MAX (SAML_XML_MAX / 3 * 4 + 64 * 1024)
-
 /* What the ACS knows so far about one login. */
 struct acs {
     struct slice xml;
@@ -40,31 +37,14 @@ struct acs {
 static int read_message(struct exchange *x, struct slice *ret_xml)
 {
     struct form form;
-    struct slice type = x->content_type, text;
-    ptrdiff_t semicolon = slice_find(type, ';');
-    struct buf xml;
-    int r;
+    struct slice text;
 
-    if (semicolon >= 0)
-        type.n = (size_t)semicolon;
-    if (!slice_is_nocase(slice_trim(type), "application/x-www-form-urlencoded"))
-        return err_set(&x->err, ERR_HTTP_BODY, "the HTTP-POST binding sends a form");
-    if (form_parse(x->body, &x->arena, &form, &x->err) != 0)
+    if (flow_saml_form(x, &form) != 0)
         return -1;
     text = form_get(&form, "SAMLResponse");
     if (!text.p)
         return err_set(&x->err, ERR_FORM, "there is no SAMLResponse in the form");
-    if (text.n > XML_BASE64_MAX)
-        return err_set(&x->err, ERR_XML_SIZE, "SAMLResponse has %zu bytes of base64", text.n);
-    buf_init(&xml, SAML_XML_MAX + 64 * 1024);
-    r = base64_decode(text, &xml, &x->err);
-    if (r == 0) {
-        *ret_xml = arena_slice(&x->arena, buf_slice(&xml));
-        if (!ret_xml->p)
-            r = err_set(&x->err, ERR_MEMORY, "message");
-    }
-    buf_free(&xml);
-    return r;
+    return flow_saml_message(x, text, (size_t)x->router->config->message_max, ret_xml);
 }
 
 static void judge_answer(struct exchange *x);

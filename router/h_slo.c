@@ -312,31 +312,17 @@ void handle_slo_redirect(struct exchange *x)
 /* The one field of the form as XML. This form comes from another site: it has no form token and needs none. */
 static int read_post(struct exchange *x, struct slo *s)
 {
-    struct slice type = x->content_type, text;
-    ptrdiff_t semicolon = slice_find(type, ';');
+    struct slice text;
     struct form form;
-    struct buf xml;
-    int r;
 
-    if (semicolon >= 0)
-        type.n = (size_t)semicolon;
-    if (!slice_is_nocase(slice_trim(type), "application/x-www-form-urlencoded"))
-        return err_set(&x->err, ERR_HTTP_BODY, "the HTTP-POST binding sends a form");
-    if (form_parse(x->body, &x->arena, &form, &x->err) != 0)
+    if (flow_saml_form(x, &form) != 0)
         return -1;
     s->says_response = form_get(&form, "SAMLResponse").p != NULL;
     s->relay_state = form_get(&form, "RelayState");
     text = form_get(&form, s->says_response ? "SAMLResponse" : "SAMLRequest");
     if (!text.p || (s->says_response && form_get(&form, "SAMLRequest").p))
         return err_set(&x->err, ERR_FORM, "one of SAMLRequest and SAMLResponse is expected");
-    buf_init(&xml, SAML_LOGOUT_MAX);
-    r = base64_decode(text, &xml, &x->err);
-    if (r == 0) {
-        s->xml = arena_slice(&x->arena, buf_slice(&xml));
-        r = s->xml.p ? 0 : err_set(&x->err, ERR_MEMORY, "message");
-    }
-    buf_free(&xml);
-    return r;
+    return flow_saml_message(x, text, SAML_LOGOUT_MAX, &s->xml);
 }
 
 /* With what the worker returned, which is not believed. */

@@ -62,6 +62,12 @@ const char *flow_form_token(struct exchange *x);
  * form token. ERR_HTTP_BODY, ERR_FORM, ERR_CSRF in x->err.
  */
 int flow_form(struct exchange *x, struct form *ret);
+/* The form of the HTTP-POST binding (bindings 3.5). It comes from another site: it has no form token and needs none.
+ * ERR_HTTP_BODY, ERR_FORM. */
+int flow_saml_form(struct exchange *x, struct form *ret);
+/* A message in base64 as XML of at most `max` octets, in the exchange's arena. ERR_XML_SIZE before anything is decoded,
+ * ERR_ENCODING. */
+int flow_saml_message(struct exchange *x, struct slice text, size_t max, struct slice *ret_xml);
 /* Seals `t` for a form or URL; "" for none. */
 const char *flow_seal_target(struct exchange *x, const struct target *t);
 /*

@@ -2,10 +2,12 @@
 #include "router/routes.h"
 
 #include "router/handlers.h"
+#include "saml/verify.h"
 
 #define FORM_BODY (16 * 1024)
-/* SAML_XML_MAX as base64, percent-encoded where + / = are, with line breaks and RelayState */
-#define ACS_BODY (2 * 1024 * 1024)
+/* SAML_XML_MAX as base64, percent-encoded where + / = are, with line breaks and RelayState; serve.c lets in twice
+ * message_max of it */
+#define ACS_BODY (2 * SAML_XML_MAX)
 #define SLO_BODY (128 * 1024) /* SAML_LOGOUT_MAX likewise */
 
 /* clang-format off */

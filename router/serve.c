@@ -78,11 +78,16 @@ static void on_request(struct http_request *req, void *arg)
 static size_t on_head(const struct http_request *head, void *arg)
 {
     const struct loop *l = arg;
+    const struct config *c = l->dispatcher.router->config;
+    size_t max;
 
     if (head->tag == TAG_AUTH)
         return 0;
     /* a body for a host that is not ours is not even read */
-    return dispatch_is_login_host(l->dispatcher.router->config, head) ? route_body_max(head->path) : HTTP_REFUSE(421);
+    if (!dispatch_is_login_host(c, head))
+        return HTTP_REFUSE(421);
+    max = route_body_max(head->path);
+    return max < 2 * (size_t)c->message_max ? max : 2 * (size_t)c->message_max;
 }
 
 static void on_report(const struct http_report *r, void *arg)

@@ -13,8 +13,8 @@
 #include "saml/decrypt.h"
 #include "saml/trust.h"
 
-#define SAML_XML_MAX (1024 * 1024)
-#define SAML_TRUSTS_MAX 64 /* identity providers that one request may choose from */
+#define SAML_XML_MAX (2 * 1024 * 1024) /* octets of a message; configuration may ask for less (message_max) */
+#define SAML_TRUSTS_MAX 64             /* identity providers that one request may choose from */
 
 /* Which kind of document is to be judged; each has its own walk (locate.c). */
 enum saml_message {

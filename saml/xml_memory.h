@@ -46,7 +46,7 @@ bool xml_memory_exhausted(void);
  * dsig_c14n.c limits what canonicalization can add. Setting it is for tests, while no document is open.
  */
 #define XML_MEMORY_TIMES 28
-#define XML_MEMORY_EXTRA ((size_t)8 * 1024 * 1024)
+#define XML_MEMORY_EXTRA ((size_t)16 * 1024 * 1024)
 void xml_memory_set_bound(size_t times, size_t extra);
 
 struct xml_memory_stats {

@@ -388,7 +388,7 @@ async function refusals() {
 		['both', async () => ({ SAMLRequest: 'AA==', SAMLResponse: 'AA==' }), 400, 'bad-form'],
 		['none', async () => ({ a: 'b' }), 400, 'bad-form'],
 		['not base64', async () => ({ SAMLRequest: '!' }), 400, 'bad-encoding'],
-		['too large', async () => ({ SAMLRequest: Buffer.from(message({ more: ' '.repeat(70000) })).toString('base64') }), 413, 'limit-exceeded'],
+		['too large', async () => ({ SAMLRequest: Buffer.from(message({ more: ' '.repeat(70000) })).toString('base64') }), 413, 'xml-too-large'],
 		['a DOCTYPE', async () => ({ SAMLRequest: Buffer.from(`<!DOCTYPE x>${message()}`).toString('base64') }), 403, 'logout-invalid'],
 		['of nobody known', async () => ({ SAMLRequest: Buffer.from(message({ issuer: 'https://nobody.test/' })).toString('base64') }), 403, 'issuer-mismatch'],
 	]) await test(`by form: ${what}: ${code}`, async () => {
