@@ -19,21 +19,16 @@ static const char alphabet64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq
 #define PLACE_1(c, v) [c] = 0x02000000U | (v) >> 4 | ((v)&15U) << 12,
 #define PLACE_2(c, v) [c] = 0x04000000U | (v) >> 2 << 8 | ((v)&3U) << 22,
 #define PLACE_3(c, v) [c] = 0x08000000U | (v) << 16,
-#define EIGHT(P, c, v)                                                                                       \
-    P((c), (v))                                                                                              \
-    P((c) + 1, (v) + 1U) P((c) + 2, (v) + 2U) P((c) + 3, (v) + 3U) P((c) + 4, (v) + 4U) P((c) + 5, (v) + 5U) \
-        P((c) + 6, (v) + 6U) P((c) + 7, (v) + 7U)
-#define TWO(P, c, v) P((c), (v)) P((c) + 1, (v) + 1U)
+/* clang-format off */
+#define TWO(P, c, v) P(c, v) P((c) + 1, (v) + 1U)
+#define EIGHT(P, c, v) TWO(P, c, v) TWO(P, (c) + 2, (v) + 2U) TWO(P, (c) + 4, (v) + 4U) TWO(P, (c) + 6, (v) + 6U)
 #define LETTERS(P, c, v) \
-    EIGHT(P, (c), (v)) EIGHT(P, (c) + 8, (v) + 8U) EIGHT(P, (c) + 16, (v) + 16U) TWO(P, (c) + 24, (v) + 24U)
-#define TABLE(P, c62, c63)                                                                                   \
-    {                                                                                                        \
-        LETTERS(P, 'A', 0U) LETTERS(P, 'a', 26U) EIGHT(P, '0', 52U) TWO(P, '8', 60U) P(c62, 62U) P(c63, 63U) \
-    }
-#define TABLES(c62, c63)                                                                                       \
-    {                                                                                                          \
-        TABLE(PLACE_0, c62, c63), TABLE(PLACE_1, c62, c63), TABLE(PLACE_2, c62, c63), TABLE(PLACE_3, c62, c63) \
-    }
+    EIGHT(P, c, v) EIGHT(P, (c) + 8, (v) + 8U) EIGHT(P, (c) + 16, (v) + 16U) TWO(P, (c) + 24, (v) + 24U)
+#define TABLE(P, c62, c63) \
+    {LETTERS(P, 'A', 0U) LETTERS(P, 'a', 26U) EIGHT(P, '0', 52U) TWO(P, '8', 60U) P(c62, 62U) P(c63, 63U)}
+#define TABLES(c62, c63) \
+    {TABLE(PLACE_0, c62, c63), TABLE(PLACE_1, c62, c63), TABLE(PLACE_2, c62, c63), TABLE(PLACE_3, c62, c63)}
+/* clang-format on */
 
 typedef const uint32_t places64[4][256];
 static places64 places = TABLES('+', '/');
