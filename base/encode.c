@@ -22,10 +22,12 @@ static const char alphabet64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq
 #define PLACE_2(c, v) [c] = 0x04000000U | (v) >> 2 << 8 | ((v)&3U) << 22,
 #define PLACE_3(c, v) [c] = 0x08000000U | (v) << 16,
 /* clang-format off */
-#define TWO(P, c, v) P(c, v) P((c) + 1, (v) + 1U)
-#define EIGHT(P, c, v) TWO(P, c, v) TWO(P, (c) + 2, (v) + 2U) TWO(P, (c) + 4, (v) + 4U) TWO(P, (c) + 6, (v) + 6U)
+#define EIGHT(P, c, v) \
+    P((c), (v)) P((c) + 1, (v) + 1U) P((c) + 2, (v) + 2U) P((c) + 3, (v) + 3U) \
+    P((c) + 4, (v) + 4U) P((c) + 5, (v) + 5U) P((c) + 6, (v) + 6U) P((c) + 7, (v) + 7U)
+#define TWO(P, c, v) P((c), (v)) P((c) + 1, (v) + 1U)
 #define LETTERS(P, c, v) \
-    EIGHT(P, c, v) EIGHT(P, (c) + 8, (v) + 8U) EIGHT(P, (c) + 16, (v) + 16U) TWO(P, (c) + 24, (v) + 24U)
+    EIGHT(P, (c), (v)) EIGHT(P, (c) + 8, (v) + 8U) EIGHT(P, (c) + 16, (v) + 16U) TWO(P, (c) + 24, (v) + 24U)
 #define TABLE(P, c62, c63) \
     {LETTERS(P, 'A', 0U) LETTERS(P, 'a', 26U) EIGHT(P, '0', 52U) TWO(P, '8', 60U) P(c62, 62U) P(c63, 63U)}
 #define TABLES(c62, c63) \
