@@ -487,10 +487,12 @@ int token_init(struct tokenizer *t, struct slice xml, unsigned flags, enum err_c
     t->bindings[0] = (struct token_binding){SLICE("xml"), SLICE(XML_NS)};
     t->nbindings = 1;
 
-    if (!str_is_utf8(t->in))
-        return bad(t, e, "not UTF-8");
-    if (check_chars(t, e) != 0)
-        return -1;
+    if (ascii_plain_run(t->in) < t->in.n) {
+        if (!str_is_utf8(t->in))
+            return bad(t, e, "not UTF-8");
+        if (check_chars(t, e) != 0)
+            return -1;
+    }
     return flags & TOKEN_DOCUMENT ? xml_declaration(t, e) : 0;
 }
 

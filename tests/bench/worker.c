@@ -87,7 +87,7 @@ static struct slice base64_of(struct slice data)
     return buf_slice(b);
 }
 
-/* The first core that this process may use, for it and for the worker. */
+/* The first core that this process may use. */
 static int pin(void)
 {
     cpu_set_t all, one;
@@ -105,6 +105,7 @@ static int pin(void)
 }
 
 static struct slice junk;
+static int core;
 
 static bool start(void)
 {
@@ -118,11 +119,11 @@ static bool start(void)
     if (saml_init(&e) != 0 || worker_path(path, sizeof path, &e) != 0)
         slices_fail("worker", e.msg);
     o.path = path;
-    o.cpu = pin();
+    o.cpu = core;
     with.base = event_base_new();
     with.trusts = trusts_borrow(&trust, 1);
     junk = base64_of(SLICE("no XML"));
-    if (o.cpu < 0 || !with.base || !with.trusts || worker_new(with.base, &o, &with.worker, &e) != 0)
+    if (!with.base || !with.trusts || worker_new(with.base, &o, &with.worker, &e) != 0)
         slices_fail("worker", e.msg);
     if (!judge_together(in.base64, 1, true) || !judge_together(base64_of(in.twin), 1, false) ||
         !judge_together(junk, 1, false))
@@ -170,6 +171,9 @@ int main(int argc, char **argv)
     if (rounds < 4 || rounds > SLICES_ROUNDS_MAX)
         slices_fail("usage", "worker ROUNDS RESPONSE.xml CERT.pem ISSUER ACS AUDIENCE REQUEST-ID");
     read_input(argv + 2);
+    core = pin(); /* the floor too: the caches and the clock of one core are not those of another */
+    if (core < 0)
+        slices_fail("worker", "cannot be pinned to a core");
     slices_measure(ways, sizeof ways / sizeof *ways, rounds, ns);
     for (size_t r = 0; r < rounds; r++) {
         ns[EIGHT][r] /= IN_FLIGHT;
