@@ -22,11 +22,14 @@ extern const unsigned mutant_sites_n;
 #define MUTANT_NONE (~0U)
 extern unsigned mutant_selected;
 extern unsigned char *mutant_fired; /* mutant_sites_n of them; NULL: nobody wants to know */
+extern unsigned mutant_last;        /* the one that fired last */
 
 static inline bool mutant_hit(unsigned site)
 {
-    if (mutant_fired)
+    if (mutant_fired) {
         mutant_fired[site] = 1;
+        mutant_last = site;
+    }
     return site == mutant_selected;
 }
 

@@ -336,6 +336,29 @@ static inline int case_said_value(struct case_making *mk, const char *kind)
     return 0;
 }
 
+/* The digest in SignedInfo becomes that of the element, with or without zeros behind it. */
+static inline int case_info_redigest(struct case_making *mk, bool longer)
+{
+    struct saml_signature *s = &mk->r->said.sig[0];
+    unsigned char digest[64] = {0};
+    struct xmltext el;
+    struct buf text, base64;
+    size_t n = 0;
+
+    if (!xmltext_find(s->signed_info, SLICE("DigestValue"), &el) ||
+        EVP_Q_digest(NULL, "SHA256", NULL, s->element.p, s->element.n, digest, &n) != 1)
+        return err_set(mk->e, ERR_USAGE, "no digest to write");
+    buf_init(&text, EDIT_DOCUMENT_MAX);
+    buf_init(&base64, 256);
+    base64_encode(&base64, digest, longer ? 2 * n : n);
+    buf_add_slice(&text, s->signed_info);
+    edit_splice(&text, el.inner, el.inner_to, buf_slice(&base64));
+    s->signed_info = arena_slice(&mk->r->a, buf_slice(&text));
+    buf_free(&text);
+    buf_free(&base64);
+    return 0;
+}
+
 static inline int case_said(struct case_making *mk, const char *rest)
 {
     struct saml_signed *s = &mk->r->said;
@@ -436,6 +459,8 @@ static inline int case_worker_line(struct case_making *mk, const char *line)
         return -1;
     if (mk->r->layer == CASE_WHOLE)
         mk->r->layer = CASE_ROUTER;
+    if (info && (strcmp(rest, "redigest") == 0 || strcmp(rest, "redigest longer") == 0))
+        return case_info_redigest(mk, strcmp(rest, "redigest longer") == 0);
     if (info)
         return case_edit_slice(mk, &mk->r->said.sig[0].signed_info, rest);
     return element ? case_edit_slice(mk, &mk->r->said.sig[0].element, rest) : case_said(mk, rest);
@@ -448,7 +473,11 @@ static inline int case_given_done(struct case_making *mk)
         return -1;
     if (mk->r->layer >= CASE_ROUTER && case_verify(mk) != 0)
         return -1;
-    mk->r->input = arena_slice(&mk->r->a, buf_slice(&mk->doc));
+    for (size_t i = 0; i < mk->r->said.nsig && i < 2; i++) {
+        mk->r->said.sig[i].element = case_guarded(mk->r->said.sig[i].element);
+        mk->r->said.sig[i].signed_info = case_guarded(mk->r->said.sig[i].signed_info);
+    }
+    mk->r->input = case_guarded(buf_slice(&mk->doc));
     return mk->r->input.p ? 0 : err_set(mk->e, ERR_MEMORY, "no memory");
 }
 
