@@ -118,6 +118,12 @@ static inline int case_given(struct case_making *mk, const char *rest)
     }
     if (case_word(&rest, "now"))
         return case_given_now(mk, rest);
+    if (case_word(&rest, "decrypt"))
+        return case_decrypt_with(mk, rest);
+    if (case_word(&rest, "no keys")) {
+        mk->keys_given = true;
+        return 0;
+    }
     if (case_word(&rest, "trust"))
         return case_given_trust(mk, rest);
     if (case_word(&rest, "name"))
