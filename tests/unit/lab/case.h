@@ -34,6 +34,7 @@ enum case_layer {
     CASE_PRESCAN,   /* the look before libxml2 */
     CASE_WORKER,    /* signatures only, as in usher-worker */
     CASE_ROUTER,    /* everything behind the worker: it has said the following */
+    CASE_KEY,       /* the router unwraps the key that the worker names */
     CASE_RECHECK,   /* the first part of that */
     CASE_READER     /* strict reader and conditions, over bytes that nobody has verified */
 };

@@ -155,8 +155,9 @@ static inline int case_given(struct case_making *mk, const char *rest)
 static inline int case_at(struct case_making *mk, const char *rest)
 {
     static const char *const layers[] = {
-        [CASE_WIRE] = "wire",     [CASE_UNWRAP] = "unwrap", [CASE_ISSUER] = "issuer",   [CASE_PRESCAN] = "prescan",
-        [CASE_WORKER] = "worker", [CASE_ROUTER] = "router", [CASE_RECHECK] = "recheck", [CASE_READER] = "reader",
+        [CASE_WIRE] = "wire",       [CASE_UNWRAP] = "unwrap", [CASE_ISSUER] = "issuer",
+        [CASE_PRESCAN] = "prescan", [CASE_WORKER] = "worker", [CASE_ROUTER] = "router",
+        [CASE_RECHECK] = "recheck", [CASE_KEY] = "key",       [CASE_READER] = "reader",
     };
 
     for (size_t i = 1; i < sizeof layers / sizeof *layers; i++) {
@@ -365,6 +366,39 @@ static inline int case_info_redigest(struct case_making *mk, bool longer)
     return 0;
 }
 
+/* The wrapped key of an encrypted assertion. */
+static inline int case_said_wrapped(struct case_making *mk, const char *rest)
+{
+    struct saml_wrapped_key *w = &mk->r->said.wrapped;
+    static const char noise[SAML_WRAPPED_MAX + 1];
+
+    if (strcmp(rest, "for no cipher") == 0)
+        w->content = SAML_CIPHER_NONE;
+    else if (strcmp(rest, "for an unknown cipher") == 0)
+        w->content = (enum saml_cipher)99;
+    else if (strcmp(rest, "for Triple DES") == 0)
+        w->content = SAML_TRIPLEDES_CBC;
+    else if (strcmp(rest, "in no octets") == 0)
+        w->cipher = SLICE("");
+    else if (strcmp(rest, "in too many octets") == 0)
+        w->cipher = slice_make(noise, sizeof noise);
+    else if (strcmp(rest, "with a label too long") == 0)
+        w->label = slice_make(noise, SAML_LABEL_MAX + 1);
+    else if (strcmp(rest, "in no way") == 0)
+        w->transport = SAML_TRANSPORT_NONE;
+    else if (strcmp(rest, "in an unknown way") == 0)
+        w->transport = (enum saml_transport)99;
+    else if (strcmp(rest, "by RSA 1.5") == 0)
+        w->transport = SAML_TRANSPORT_RSA15;
+    else if (strcmp(rest, "by an unknown digest") == 0)
+        w->digest = (enum saml_hash)99;
+    else if (strcmp(rest, "by an unknown mask") == 0)
+        w->mgf = (enum saml_hash)0;
+    else if (strcmp(rest, "as it is") != 0)
+        return case_bad_line(mk, rest);
+    return 0;
+}
+
 static inline int case_said(struct case_making *mk, const char *rest)
 {
     struct saml_signed *s = &mk->r->said;
@@ -372,6 +406,8 @@ static inline int case_said(struct case_making *mk, const char *rest)
 
     if (strcmp(rest, "the one beside as second") == 0)
         return case_said_beside(mk);
+    if (case_word(&rest, "the key is wrapped"))
+        return case_said_wrapped(mk, rest);
     if (case_word(&rest, "a value"))
         return case_said_value(mk, rest);
     if (strcmp(rest, "nothing") == 0)

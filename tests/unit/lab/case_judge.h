@@ -41,6 +41,7 @@ static inline int case_run(const struct case_row *r, struct arena *a, struct sam
     const struct saml_trust *trust = &r->trust[0];
     struct saml_signed *s = arena_alloc(a, sizeof *s);
     struct saml_signer signers[2];
+    unsigned char key[SAML_CONTENT_KEY_MAX];
     struct slice xml;
     struct buf scratch;
     unsigned allow = r->router_strict ? 0 : trust->allow;
@@ -60,6 +61,7 @@ static inline int case_run(const struct case_row *r, struct arena *a, struct sam
         return result;
     case CASE_WORKER: return saml_verify(r->input, trust, trust->allow, a, s, e);
     case CASE_ROUTER: return saml_judge_signed(&r->said, trust, &r->keys, allow, &r->x, a, v, e);
+    case CASE_KEY: return saml_unwrap_key(&r->keys, allow, &r->said.wrapped, key, e);
     case CASE_RECHECK: return saml_recheck(&r->said, trust, allow, signers, e);
     case CASE_READER: return case_read_alone(r, a, v, e);
     }
@@ -76,7 +78,8 @@ static inline void case_judge(const struct case_row *r, struct case_verdict *ret
     ret->accepted = case_run(r, &a, &v, &ret->e) == 0;
     if (!ret->accepted)
         (void)snprintf(ret->text, sizeof ret->text, "%s", err_name(ret->e.code));
-    else if (r->layer == CASE_PRESCAN || r->layer == CASE_UNWRAP || r->layer == CASE_WORKER || r->layer == CASE_RECHECK)
+    else if (r->layer == CASE_PRESCAN || r->layer == CASE_UNWRAP || r->layer == CASE_WORKER || r->layer == CASE_KEY ||
+             r->layer == CASE_RECHECK)
         (void)snprintf(ret->text, sizeof ret->text, "passes");
     else if (v.has_email)
         (void)snprintf(ret->text, sizeof ret->text, "%s", v.email.text);
