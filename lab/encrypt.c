@@ -108,6 +108,19 @@ int mint_recipient_load(const char *cert_file, struct mint_recipient **ret, stru
     return rc;
 }
 
+int mint_recipient_of(EVP_PKEY *pkey, struct mint_recipient **ret, struct err *e)
+{
+    struct mint_recipient *r = calloc(1, sizeof *r);
+
+    if (!r || EVP_PKEY_up_ref(pkey) != 1) {
+        free(r);
+        return err_set(e, ERR_MEMORY, "no memory for a public key");
+    }
+    r->pkey = pkey;
+    *ret = r; /* transferred */
+    return 0;
+}
+
 void mint_recipient_free(struct mint_recipient *r)
 {
     if (!r)

@@ -17,6 +17,9 @@
 struct mint_recipient;
 /* From a certificate in PEM form. ERR_TRUST (also: not RSA). */
 int mint_recipient_load(const char *cert_file, struct mint_recipient **ret, struct err *e);
+/* Takes a reference to `pkey`, which must be RSA. ERR_MEMORY. */
+struct evp_pkey_st;
+int mint_recipient_of(struct evp_pkey_st *pkey, struct mint_recipient **ret, struct err *e);
 void mint_recipient_free(struct mint_recipient *r);
 
 /* Where EncryptedKey stands. */

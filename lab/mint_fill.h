@@ -16,7 +16,8 @@ struct evp_pkey_st;
 int mint_key_adopt(struct evp_pkey_st *pkey, struct slice cert_der, struct mint_key **ret, struct err *e);
 
 struct mint_signers {
-    const struct mint_key *response;  /* for a Signature that is a child of an element named Response */
+    const struct mint_key
+        *response; /* for a Signature that is a child of an element named Response; NULL: left empty */
     const struct mint_key *otherwise; /* and for any other */
     struct slice hmac;                /* instead of both, where the method is an HMAC */
 };

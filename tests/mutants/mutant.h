@@ -22,6 +22,7 @@ extern const unsigned mutant_sites_n;
 #define MUTANT_NONE (~0U)
 extern unsigned mutant_selected;
 extern unsigned char *mutant_fired; /* mutant_sites_n of them; NULL: nobody wants to know */
+extern unsigned mutant_last;        /* of those that stand before a refusal, the one that fired last */
 
 static inline bool mutant_hit(unsigned site)
 {
@@ -30,13 +31,20 @@ static inline bool mutant_hit(unsigned site)
     return site == mutant_selected;
 }
 
-/* A condition under which the program refuses, and one without which it does. */
-#define MUTANT_REFUSES(site, condition) ((condition) ? !mutant_hit(site) : false)
+static inline bool mutant_refusal(unsigned site)
+{
+    mutant_last = site;
+    return mutant_hit(site);
+}
+
+/* A condition under which the program refuses, one without which it does, and one without which a predicate says no. */
+#define MUTANT_REFUSES(site, condition) ((condition) ? !mutant_refusal(site) : false)
+#define MUTANT_NEEDS(site, condition) ((condition) ? true : mutant_refusal(site))
 #define MUTANT_PASSES(site, condition) ((condition) ? true : mutant_hit(site))
 /* A helper has refused: its error is forgotten too, so that what refuses later says why. `e` is the house's name. */
-#define MUTANT_FORGETS(site, condition) ((condition) ? mutant_hit(site) ? (err_clear(e), false) : true : false)
-#define MUTANT_RESULT(site, ...) ((__VA_ARGS__) == 0 ? 0 : mutant_hit(site) ? (err_clear(e), 0) : -1)
+#define MUTANT_FORGETS(site, condition) ((condition) ? mutant_refusal(site) ? (err_clear(e), false) : true : false)
+#define MUTANT_RESULT(site, ...) ((__VA_ARGS__) == 0 ? 0 : mutant_refusal(site) ? (err_clear(e), 0) : -1)
 /* A call that does nothing but refuse. */
-#define MUTANT_CALL(site, ...) (mutant_hit(site) ? 0 : (__VA_ARGS__))
+#define MUTANT_CALL(site, ...) (mutant_refusal(site) ? 0 : (__VA_ARGS__))
 
 #endif

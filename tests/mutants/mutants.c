@@ -29,11 +29,13 @@
 
 unsigned mutant_selected = MUTANT_NONE;
 unsigned char *mutant_fired;
+unsigned mutant_last;
 
 enum notice { NOT_REACHED = 0, REACHED, SAME, DIFFERS, DIES };
 
 static struct case_rows rows;
 static unsigned char *notice; /* [site][row], shared by the processes */
+static unsigned *explains;    /* [row]: the check that refused it */
 
 static unsigned char *at(size_t site, size_t row)
 {
@@ -63,9 +65,11 @@ static size_t judge_unmutated(void)
             continue;
         }
         memset(fired, 0, mutant_sites_n);
+        mutant_last = MUTANT_NONE;
         mutant_fired = fired;
         case_judge(&rows.v[i], &v);
         mutant_fired = NULL;
+        explains[i] = v.accepted ? MUTANT_NONE : mutant_last;
         for (size_t site = 0; site < mutant_sites_n; site++) {
             if (fired[site])
                 *at(site, i) = REACHED;
@@ -259,18 +263,37 @@ static bool report_site(FILE *report, size_t site)
     return caught;
 }
 
-static size_t unexplained_rows(void)
+/* How many hostile rows come out otherwise if a single check is off: the others are refused twice over. */
+static size_t rows_on_one_check(void)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < rows.n; i++) {
-        bool explained = rows.v[i].accepted;
+        bool hangs = false;
 
         for (size_t site = 0; site < mutant_sites_n; site++)
-            explained = explained || *at(site, i) >= DIFFERS;
-        if (!explained) {
-            printf("%s:%u: %s: no single check explains the refusal\n", rows.v[i].file, rows.v[i].line, rows.v[i].name);
+            hangs = hangs || *at(site, i) >= DIFFERS;
+        n += hangs && !rows.v[i].accepted;
+    }
+    return n;
+}
+
+static size_t explain_rows(FILE *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < rows.n; i++) {
+        const struct case_row *r = &rows.v[i];
+
+        if (r->accepted)
+            continue;
+        if (explains[i] == MUTANT_NONE) {
+            printf("%s:%u: %s: no check has refused it\n", r->file, r->line, r->name);
             n++;
+        } else {
+            const struct mutant_site *s = &mutant_sites[explains[i]];
+
+            fprintf(out, "%s: refused by %s:%d %s: %s\n", r->name, s->file, s->line, s->function, s->text);
         }
     }
     return n;
@@ -296,9 +319,9 @@ static int report(FILE *out)
             missed++;
         }
     }
-    bad = check_exempts() + unexplained_rows();
-    printf("check-mutants: %u checks, %zu caught, %zu exempt, %zu missed; %zu rows\n", mutant_sites_n, caught, exempt,
-           missed, rows.n);
+    bad = check_exempts() + explain_rows(out);
+    printf("check-mutants: %u checks, %zu caught, %zu exempt, %zu missed; %zu rows, %zu of them refused by one check\n",
+           mutant_sites_n, caught, exempt, missed, rows.n, rows_on_one_check());
     return missed || bad ? 1 : 0;
 }
 
@@ -317,10 +340,12 @@ int main(int argc, char **argv)
         return 2;
     }
     notice = shared((size_t)mutant_sites_n * rows.n);
-    if (!notice || !read_exempts() || judge_unmutated() != 0 || !run_jobs())
+    explains = calloc(rows.n, sizeof *explains);
+    if (!notice || !explains || !read_exempts() || judge_unmutated() != 0 || !run_jobs())
         return 2;
     rc = report(out);
     (void)fclose(out);
+    free(explains);
     case_rows_free(&rows);
     case_keys_free();
     return rc;

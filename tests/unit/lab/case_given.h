@@ -118,6 +118,12 @@ static inline int case_given(struct case_making *mk, const char *rest)
     }
     if (case_word(&rest, "now"))
         return case_given_now(mk, rest);
+    if (case_word(&rest, "decrypt"))
+        return case_decrypt_with(mk, rest);
+    if (case_word(&rest, "no keys")) {
+        mk->keys_given = true;
+        return 0;
+    }
     if (case_word(&rest, "trust"))
         return case_given_trust(mk, rest);
     if (case_word(&rest, "name"))
@@ -149,8 +155,9 @@ static inline int case_given(struct case_making *mk, const char *rest)
 static inline int case_at(struct case_making *mk, const char *rest)
 {
     static const char *const layers[] = {
-        [CASE_WIRE] = "wire",     [CASE_UNWRAP] = "unwrap", [CASE_ISSUER] = "issuer",   [CASE_PRESCAN] = "prescan",
-        [CASE_WORKER] = "worker", [CASE_ROUTER] = "router", [CASE_RECHECK] = "recheck", [CASE_READER] = "reader",
+        [CASE_WIRE] = "wire",       [CASE_UNWRAP] = "unwrap", [CASE_ISSUER] = "issuer",
+        [CASE_PRESCAN] = "prescan", [CASE_WORKER] = "worker", [CASE_ROUTER] = "router",
+        [CASE_RECHECK] = "recheck", [CASE_KEY] = "key",       [CASE_READER] = "reader",
     };
 
     for (size_t i = 1; i < sizeof layers / sizeof *layers; i++) {
@@ -336,6 +343,62 @@ static inline int case_said_value(struct case_making *mk, const char *kind)
     return 0;
 }
 
+/* The digest in SignedInfo becomes that of the element, with or without zeros behind it. */
+static inline int case_info_redigest(struct case_making *mk, bool longer)
+{
+    struct saml_signature *s = &mk->r->said.sig[0];
+    unsigned char digest[64] = {0};
+    struct xmltext el;
+    struct buf text, base64;
+    size_t n = 0;
+
+    if (!xmltext_find(s->signed_info, SLICE("DigestValue"), &el) ||
+        EVP_Q_digest(NULL, "SHA256", NULL, s->element.p, s->element.n, digest, &n) != 1)
+        return err_set(mk->e, ERR_USAGE, "no digest to write");
+    buf_init(&text, EDIT_DOCUMENT_MAX);
+    buf_init(&base64, 256);
+    base64_encode(&base64, digest, longer ? 2 * n : n);
+    buf_add_slice(&text, s->signed_info);
+    edit_splice(&text, el.inner, el.inner_to, buf_slice(&base64));
+    s->signed_info = arena_slice(&mk->r->a, buf_slice(&text));
+    buf_free(&text);
+    buf_free(&base64);
+    return 0;
+}
+
+/* The wrapped key of an encrypted assertion. */
+static inline int case_said_wrapped(struct case_making *mk, const char *rest)
+{
+    struct saml_wrapped_key *w = &mk->r->said.wrapped;
+    static const char noise[SAML_WRAPPED_MAX + 1];
+
+    if (strcmp(rest, "for no cipher") == 0)
+        w->content = SAML_CIPHER_NONE;
+    else if (strcmp(rest, "for an unknown cipher") == 0)
+        w->content = (enum saml_cipher)99;
+    else if (strcmp(rest, "for Triple DES") == 0)
+        w->content = SAML_TRIPLEDES_CBC;
+    else if (strcmp(rest, "in no octets") == 0)
+        w->cipher = SLICE("");
+    else if (strcmp(rest, "in too many octets") == 0)
+        w->cipher = slice_make(noise, sizeof noise);
+    else if (strcmp(rest, "with a label too long") == 0)
+        w->label = slice_make(noise, SAML_LABEL_MAX + 1);
+    else if (strcmp(rest, "in no way") == 0)
+        w->transport = SAML_TRANSPORT_NONE;
+    else if (strcmp(rest, "in an unknown way") == 0)
+        w->transport = (enum saml_transport)99;
+    else if (strcmp(rest, "by RSA 1.5") == 0)
+        w->transport = SAML_TRANSPORT_RSA15;
+    else if (strcmp(rest, "by an unknown digest") == 0)
+        w->digest = (enum saml_hash)99;
+    else if (strcmp(rest, "by an unknown mask") == 0)
+        w->mgf = (enum saml_hash)0;
+    else if (strcmp(rest, "as it is") != 0)
+        return case_bad_line(mk, rest);
+    return 0;
+}
+
 static inline int case_said(struct case_making *mk, const char *rest)
 {
     struct saml_signed *s = &mk->r->said;
@@ -343,6 +406,8 @@ static inline int case_said(struct case_making *mk, const char *rest)
 
     if (strcmp(rest, "the one beside as second") == 0)
         return case_said_beside(mk);
+    if (case_word(&rest, "the key is wrapped"))
+        return case_said_wrapped(mk, rest);
     if (case_word(&rest, "a value"))
         return case_said_value(mk, rest);
     if (strcmp(rest, "nothing") == 0)
@@ -436,6 +501,8 @@ static inline int case_worker_line(struct case_making *mk, const char *line)
         return -1;
     if (mk->r->layer == CASE_WHOLE)
         mk->r->layer = CASE_ROUTER;
+    if (info && (strcmp(rest, "redigest") == 0 || strcmp(rest, "redigest longer") == 0))
+        return case_info_redigest(mk, strcmp(rest, "redigest longer") == 0);
     if (info)
         return case_edit_slice(mk, &mk->r->said.sig[0].signed_info, rest);
     return element ? case_edit_slice(mk, &mk->r->said.sig[0].element, rest) : case_said(mk, rest);
@@ -448,7 +515,11 @@ static inline int case_given_done(struct case_making *mk)
         return -1;
     if (mk->r->layer >= CASE_ROUTER && case_verify(mk) != 0)
         return -1;
-    mk->r->input = arena_slice(&mk->r->a, buf_slice(&mk->doc));
+    for (size_t i = 0; i < mk->r->said.nsig && i < 2; i++) {
+        mk->r->said.sig[i].element = case_guarded(mk->r->said.sig[i].element);
+        mk->r->said.sig[i].signed_info = case_guarded(mk->r->said.sig[i].signed_info);
+    }
+    mk->r->input = case_guarded(buf_slice(&mk->doc));
     return mk->r->input.p ? 0 : err_set(mk->e, ERR_MEMORY, "no memory");
 }
 

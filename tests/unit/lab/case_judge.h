@@ -15,7 +15,7 @@ static inline int case_read_alone(const struct case_row *r, struct arena *a, str
 {
     const struct saml_signature *s = &r->said.sig[0];
 
-    if (saml_read(s->element, s->what, NULL, 0, a, &v->response, &v->assertion, e) != 0 ||
+    if (saml_read(s->element, s->what, &r->keys, r->trust[0].allow, a, &v->response, &v->assertion, e) != 0 ||
         saml_check(&v->assertion, &v->response, &r->said.outer, &r->x, &v->valid_until, e) != 0)
         return -1;
     return saml_email(&v->assertion, &r->x, &v->has_email, &v->email, e);
@@ -33,7 +33,7 @@ static inline int case_by_issuer(const struct case_row *r, struct arena *a, stru
         return -1;
     if (trusts[s->trust]->issuer)
         x.issuer = slice_of(trusts[s->trust]->issuer);
-    return saml_judge_signed(s, trusts[s->trust], NULL, trusts[s->trust]->allow, &x, a, v, e);
+    return saml_judge_signed(s, trusts[s->trust], &r->keys, trusts[s->trust]->allow, &x, a, v, e);
 }
 
 static inline int case_run(const struct case_row *r, struct arena *a, struct saml_verdict *v, struct err *e)
@@ -41,16 +41,18 @@ static inline int case_run(const struct case_row *r, struct arena *a, struct sam
     const struct saml_trust *trust = &r->trust[0];
     struct saml_signed *s = arena_alloc(a, sizeof *s);
     struct saml_signer signers[2];
+    unsigned char key[SAML_CONTENT_KEY_MAX];
     struct slice xml;
     struct buf scratch;
     unsigned allow = r->router_strict ? 0 : trust->allow;
     int result;
 
     switch (r->layer) {
-    case CASE_WHOLE: return saml_judge(r->input, trust, NULL, trust->allow, &r->x, a, v, e);
+    case CASE_WHOLE: return saml_judge(r->input, trust, &r->keys, trust->allow, &r->x, a, v, e);
     case CASE_WIRE:
-        return saml_unwrap_file(r->input, a, &xml, e) != 0 ? -1
-                                                           : saml_judge(xml, trust, NULL, trust->allow, &r->x, a, v, e);
+        return saml_unwrap_file(r->input, a, &xml, e) != 0
+                   ? -1
+                   : saml_judge(xml, trust, &r->keys, trust->allow, &r->x, a, v, e);
     case CASE_UNWRAP: return saml_unwrap_file(r->input, a, &xml, e);
     case CASE_ISSUER: return case_by_issuer(r, a, v, e);
     case CASE_PRESCAN:
@@ -58,7 +60,8 @@ static inline int case_run(const struct case_row *r, struct arena *a, struct sam
         buf_free(&scratch);
         return result;
     case CASE_WORKER: return saml_verify(r->input, trust, trust->allow, a, s, e);
-    case CASE_ROUTER: return saml_judge_signed(&r->said, trust, NULL, allow, &r->x, a, v, e);
+    case CASE_ROUTER: return saml_judge_signed(&r->said, trust, &r->keys, allow, &r->x, a, v, e);
+    case CASE_KEY: return saml_unwrap_key(&r->keys, allow, &r->said.wrapped, key, e);
     case CASE_RECHECK: return saml_recheck(&r->said, trust, allow, signers, e);
     case CASE_READER: return case_read_alone(r, a, v, e);
     }
@@ -75,7 +78,8 @@ static inline void case_judge(const struct case_row *r, struct case_verdict *ret
     ret->accepted = case_run(r, &a, &v, &ret->e) == 0;
     if (!ret->accepted)
         (void)snprintf(ret->text, sizeof ret->text, "%s", err_name(ret->e.code));
-    else if (r->layer == CASE_PRESCAN || r->layer == CASE_UNWRAP || r->layer == CASE_WORKER || r->layer == CASE_RECHECK)
+    else if (r->layer == CASE_PRESCAN || r->layer == CASE_UNWRAP || r->layer == CASE_WORKER || r->layer == CASE_KEY ||
+             r->layer == CASE_RECHECK)
         (void)snprintf(ret->text, sizeof ret->text, "passes");
     else if (v.has_email)
         (void)snprintf(ret->text, sizeof ret->text, "%s", v.email.text);
