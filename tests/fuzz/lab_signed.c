@@ -1,111 +1,143 @@
 /*
- * Fuzzes everything behind the signature as if signatures were always true: the input is a Response whose Signature
- * elements are templates (no digest, no value); it is genuinely signed with a key made at start, and then judged. So
- * mutations reach canonicalization, recheck, the strict reader and the conditions instead of failing at a digest.
+ * Fuzzes everything behind the signature as if signatures were always true: the input is a message whose Signature
+ * elements are templates (no digest, no value); it is genuinely signed, with a P-256 key made at start or the RSA key
+ * of saml_key.h, whichever its algorithm asks for, and then judged. So mutations reach canonicalization, recheck, the
+ * strict reader and the conditions instead of failing at a digest.
  *
- * What comes out is compared with what was signed: both halves must agree that the signature holds, whenever the
- * document has the one accepted form.
+ * An octet in front of the '<' chooses exceptions and expectations (saml_rig.h) and the kind of message. What comes out
+ * is compared with what was signed: both halves must agree that the signature holds, whenever the document has the one
+ * accepted form.
  */
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 
 #include "base/secret.h"
+#include "lab/mint_fill.h"
 #include "lab/mint_sign.h"
-#include "saml/check.h"
-#include "saml/judge.h"
+#include "saml/logout.h"
+#include "saml/metadata.h"
+#include "saml/token.h"
+#include "tests/fuzz/saml_rig.h"
+
+#define LOGOUT 64U
+#define METADATA 128U
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct mint_key *key;
-static struct saml_trust trust;
+static struct mint_key *rsa, *ec;
 
-static void write_files(EVP_PKEY *pkey, const char *key_file, const char *cert_file)
+/* The P-256 key signs fast; the trust gets to know it. */
+static void make_keys(void)
 {
-    X509 *cert = X509_new();
-    FILE *k = fopen(key_file, "w"), *c = fopen(cert_file, "w");
-
-    if (!cert || !k || !c || !X509_set_pubkey(cert, pkey) || !X509_gmtime_adj(X509_getm_notBefore(cert), 0) ||
-        !X509_gmtime_adj(X509_getm_notAfter(cert), 3600) || X509_sign(cert, pkey, EVP_sha256()) <= 0 ||
-        PEM_write_PrivateKey(k, pkey, NULL, NULL, 0, NULL, NULL) != 1 || PEM_write_X509(c, cert) != 1)
-        abort();
-    (void)fclose(k);
-    (void)fclose(c);
-    X509_free(cert);
-}
-
-/* A P-256 key, since it signs fast; by way of files, as mint_key_load() takes them. */
-static void make_key(void)
-{
-    char dir[] = "/tmp/usher-fuzz.XXXXXX", key_file[64], cert_file[64];
-    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    EVP_PKEY *fast = EVP_EC_gen("P-256");
+    BIO *bio = BIO_new_mem_buf(SAML_FUZZ_PRIVATE, -1);
+    EVP_PKEY *known = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
     struct err e = ERR_INIT;
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *pem;
-    long n;
+    unsigned char *der = NULL;
+    int n = i2d_PUBKEY(fast, &der);
 
-    (void)umask(077);
-    if (!pkey || !bio || !mkdtemp(dir) || secret_init(&e) != 0 || saml_init(&e) != 0)
-        abort();
-    (void)snprintf(key_file, sizeof key_file, "%s/key", dir);
-    (void)snprintf(cert_file, sizeof cert_file, "%s/cert", dir);
-    write_files(pkey, key_file, cert_file);
-    if (mint_key_load(key_file, cert_file, &key, &e) != 0 || PEM_write_bio_PUBKEY(bio, pkey) != 1)
-        abort();
-    n = BIO_get_mem_data(bio, &pem);
-    if (saml_trust_add_pem(&trust, slice_make(pem, (size_t)n), &e) != 0)
-        abort();
+    must(fast && known && n > 0 && secret_init(&e) == 0);
+    must(saml_trust_add_spki(rig_trust(), slice_make(der, (size_t)n), &e) == 0);
+    must(mint_key_adopt(fast, SLICE(""), &ec, &e) == 0 && mint_key_adopt(known, SLICE(""), &rsa, &e) == 0);
+    OPENSSL_free(der);
     BIO_free(bio);
-    EVP_PKEY_free(pkey);
-    (void)unlink(key_file);
-    (void)unlink(cert_file);
-    (void)rmdir(dir);
 }
 
-static void judge(struct slice xml)
+/* The form is right and the digests were made for it: what a router refuses then is content, never the signature. */
+static void must_blame_content(const struct err *e)
 {
-    struct saml_expect x = {.issuer = SLICE("https://idp.example/"),
-                            .acs = SLICE("https://sp.example/acs"),
-                            .audience = SLICE("https://sp.example"),
-                            .request_id = SLICE("id1"),
-                            .now = 1767225600,
-                            .skew = 60,
-                            .email_from = SLICE("nameid")};
+    must_blame_input(e);
+    must(e->code != ERR_SIGNATURE && e->code != ERR_RECHECK);
+}
+
+static void judge(const struct saml_signed *s, unsigned flags, struct arena *a)
+{
+    struct saml_expect x = rig_expect(flags);
     static struct saml_verdict v;
+    struct err e = ERR_INIT;
+    int rc = saml_judge_signed(s, rig_trust(), rig_sp_keys(), flags & RIG_ALLOW_ALL, &x, a, &v, &e);
+
+    rig_check_verdict(rc, &v, &x, &e);
+    if (rc != 0)
+        must(e.code != ERR_SIGNATURE);
+}
+
+static void logout(const struct saml_signed *s, unsigned flags, struct arena *a)
+{
+    struct saml_logout_expect x = {
+        .issuer = SLICE(RIG_ISSUER), .destination = SLICE(RIG_ACS), .in_response_to = SLICE("id1"), .now = RIG_NOW};
+    struct err e = ERR_INIT;
+    struct saml_logout l;
+
+    if (saml_logout_signed(s, rig_trust(), flags & RIG_ALLOW_ALL, NULL, a, &l, &e) != 0) {
+        must_blame_content(&e);
+        return;
+    }
+    must(l.is_signed == (s->nsig == 1) && token_is_ncname(l.id) && (l.is_response ? l.status_code : l.name_id).n > 0);
+    if (saml_logout_check(&l, &x, &e) != 0)
+        must_blame_content(&e);
+}
+
+static void metadata(const struct saml_signed *s, unsigned flags)
+{
+    struct saml_signer signers[2];
+    struct err e = ERR_INIT;
+    struct saml_trust t;
+
+    must(s->nsig == 1 && saml_recheck(s, rig_trust(), flags & RIG_ALLOW_ALL, signers, &e) == 0);
+    saml_trust_init(&t);
+    if (saml_metadata_read(s->sig[0].element, NULL, &t, &e) != 0)
+        must_blame_content(&e);
+    saml_trust_free(&t);
+}
+
+static void verify(struct slice xml, unsigned flags)
+{
+    const struct saml_trust *trust = rig_trust();
+    struct saml_verify_request rq = {.message = SAML_MESSAGE_RESPONSE, .xml = xml, .trusts = &trust, .ntrusts = 1};
     struct err e = ERR_INIT;
     struct saml_signed s;
     struct arena a;
 
     arena_init(&a, SAML_ARENA_MAX);
-    if (saml_verify(xml, &trust, 0, &a, &s, &e) != 0) {
-        if (e.code == ERR_NONE || e.code == ERR_INTERNAL)
-            abort();
-    } else if (saml_judge_signed(&s, &trust, NULL, 0, &x, &a, &v, &e) != 0) {
-        /* the form is right and the digests were made for it: what is refused now is content */
-        if (e.code == ERR_NONE || e.code == ERR_INTERNAL || e.code == ERR_SIGNATURE)
-            abort();
-    } else if (v.assertion.name_id.n == 0 || v.valid_until < x.now - x.skew) {
-        abort();
+    rig_trust()->allow = flags & RIG_ALLOW_ALL;
+    if (flags & METADATA) {
+        rq.message = SAML_MESSAGE_METADATA;
+    } else if (flags & LOGOUT) {
+        rq.message = SAML_MESSAGE_LOGOUT;
+        rq.by_issuer = true;
     }
+    if (saml_verify_message(&rq, &a, &s, &e) != 0)
+        must_blame_input(&e);
+    else if (rq.message == SAML_MESSAGE_METADATA)
+        metadata(&s, flags);
+    else if (rq.message == SAML_MESSAGE_LOGOUT)
+        logout(&s, flags, &a);
+    else if (!s.wrapped.cipher.p)
+        judge(&s, flags, &a);
     arena_free(&a);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const char rsa_method[] = "#rsa-sha";
+    unsigned flags = 0;
     struct err e = ERR_INIT;
     struct buf xml;
 
-    if (!key)
-        make_key();
+    if (!rsa)
+        make_keys();
     if (size > 64 * 1024)
         return 0;
+    if (size > 0 && data[0] != '<') {
+        flags = data[0];
+        data++;
+        size--;
+    }
     buf_init(&xml, MINT_XML_MAX);
-    if (mint_sign(slice_make(data, size), key, &xml, &e) == 0)
-        judge(buf_slice(&xml));
+    if (mint_sign(slice_make(data, size), memmem(data, size, rsa_method, sizeof rsa_method - 1) ? rsa : ec, &xml, &e) ==
+        0)
+        verify(buf_slice(&xml), flags);
     buf_free(&xml);
     return 0;
 }
