@@ -177,6 +177,40 @@ static struct slice certificate_of(struct walk *w, const xmlNode *key_info)
     return der;
 }
 
+static void decode_certificate(struct walk *w, struct saml_inspected_signature *s)
+{
+    struct saml_trust one;
+    struct err ignored = ERR_INIT;
+
+    saml_trust_init(&one);
+    if (saml_trust_add_cert(&one, s->certificate, &ignored) == 0) {
+        const struct saml_key *k = &one.keys[0];
+
+        s->key_type = k->type;
+        s->key_bits = k->bits;
+        s->spki = keep(w, k->spki);
+        s->subject = keep(w, slice_of(k->subject));
+        s->not_after = k->not_after;
+    }
+    saml_trust_free(&one);
+}
+
+/* Both signatures of a message mostly bring the same one: it is decoded once. */
+static void describe_certificate(struct walk *w, struct saml_inspected_signature *s)
+{
+    const struct saml_inspected_signature *first = &w->i->signatures[0];
+
+    if (s == first || !slice_eq(s->certificate, first->certificate)) {
+        decode_certificate(w, s);
+        return;
+    }
+    s->key_type = first->key_type;
+    s->key_bits = first->key_bits;
+    s->spki = first->spki;
+    s->subject = first->subject;
+    s->not_after = first->not_after;
+}
+
 static void note_signature(struct walk *w, const xmlNode *signature)
 {
     const xmlNode *info = dsig_child(signature, "SignedInfo"), *reference = dsig_child(info, "Reference"),
@@ -206,6 +240,8 @@ static void note_signature(struct walk *w, const xmlNode *signature)
     s->method = keep(w, method ? dom_attr(method, "Algorithm") : (struct slice){NULL, 0});
     s->digest = keep(w, digest ? dom_attr(digest, "Algorithm") : (struct slice){NULL, 0});
     s->certificate = certificate_of(w, key);
+    if (s->certificate.p)
+        describe_certificate(w, s);
     s->covers_parent = s->uri.n > 1 && s->uri.p[0] == '#' && s->parent_id.p &&
                        slice_eq(slice_make(s->uri.p + 1, s->uri.n - 1), s->parent_id);
 }

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "saml/trust.h"
 
 #define SAML_INSPECT_SIGNATURES_MAX 16
 
@@ -45,6 +46,7 @@ enum saml_trait {
     SAML_TRAIT_CIPHER_REFERENCE = 1 << 21,  /* so does EncryptedData with its content */
     SAML_TRAIT_RELATIVE_NAMESPACE = 1 << 22 /* a namespace name that canonicalization fails on */
 };
+#define SAML_TRAITS_ALL ((1U << 23) - 1)
 
 struct saml_inspected_signature {
     struct slice path;           /* "Response/Assertion": of the element that carries it */
@@ -52,6 +54,15 @@ struct saml_inspected_signature {
     struct slice method, digest; /* algorithm URIs as they stand there */
     struct slice certificate;    /* DER, from KeyInfo; p == NULL: none, or damaged */
     bool covers_parent;
+    /*
+     * What the certificate says, decoded here so that nobody else has to decode strangers' certificates. SAML_KEY_NONE:
+     * there is none, or it does not hold a key that could be pinned; then nothing of this is set.
+     */
+    enum saml_key_type key_type;
+    unsigned key_bits;
+    struct slice spki;    /* DER SubjectPublicKeyInfo, as the pinned ones are compared */
+    struct slice subject; /* escaped, shorter than saml_key.subject */
+    int64_t not_after;    /* 0: unknown */
 };
 
 struct saml_inspection {

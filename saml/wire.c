@@ -156,11 +156,12 @@ static void inspected_texts(struct saml_inspection *i, struct slice *ret[INSPECT
     memcpy(ret, texts, sizeof texts);
 }
 
-#define SIGNATURE_TEXTS 6
+#define SIGNATURE_TEXTS 8
 
 static void signature_texts(struct saml_inspected_signature *s, struct slice *ret[SIGNATURE_TEXTS])
 {
-    struct slice *texts[SIGNATURE_TEXTS] = {&s->path, &s->parent_id, &s->uri, &s->method, &s->digest, &s->certificate};
+    struct slice *texts[SIGNATURE_TEXTS] = {&s->path,   &s->parent_id,   &s->uri,  &s->method,
+                                            &s->digest, &s->certificate, &s->spki, &s->subject};
 
     memcpy(ret, texts, sizeof texts);
 }
@@ -177,12 +178,16 @@ void wire_put_inspected(struct buf *b, uint64_t id, const struct saml_inspection
     put_int(b, i.assertions, 4);
     put_int(b, i.encrypted_assertions, 4);
     put_int(b, i.signatures_in_all, 4);
+    put_int(b, i.traits, 4);
     put_int(b, i.nsignatures, 1);
     for (size_t n = 0; n < i.nsignatures; n++) {
         signature_texts(&i.signatures[n], parts);
         for (size_t k = 0; k < SIGNATURE_TEXTS; k++)
             put_slice(b, *parts[k], WIRE_PAYLOAD_MAX);
         put_int(b, i.signatures[n].covers_parent, 1);
+        put_int(b, i.signatures[n].key_type, 1);
+        put_int(b, i.signatures[n].key_bits, 4);
+        put_int(b, (uint64_t)i.signatures[n].not_after, 8);
     }
     frame_end(&o);
 }
@@ -453,6 +458,43 @@ int wire_get_signed(struct slice payload, struct saml_signed *ret, struct err *e
     return 0;
 }
 
+/* Text as str_escape() leaves it: it goes to logs and terminals as it is. */
+static void check_escaped(struct in *in, struct slice s, const char *what)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < 0x20 || s.p[i] > 0x7e)
+            wrong(in, what);
+    }
+}
+
+/* All that a certificate says, or nothing. */
+static void get_certificate_key(struct in *in, struct saml_inspected_signature *s)
+{
+    bool has;
+
+    s->key_type = (enum saml_key_type)get_int(in, 1, SAML_KEY_EC, "key");
+    s->key_bits = (unsigned)get_int(in, 4, UINT32_MAX, "key");
+    s->not_after = (int64_t)get_int(in, 8, UINT64_MAX, "key");
+    has = s->key_type != SAML_KEY_NONE;
+    if (has != (s->spki.p != NULL) || has != (s->subject.p != NULL) || has != (s->key_bits != 0) ||
+        (has ? !s->certificate.p : s->not_after != 0))
+        wrong(in, "key");
+    if (s->spki.n > SPKI_MAX || s->subject.n >= sizeof((struct saml_key *)0)->subject)
+        wrong(in, "key");
+    check_escaped(in, s->subject, "key");
+}
+
+static void get_inspected_signature(struct in *in, struct saml_inspected_signature *s)
+{
+    struct slice *parts[SIGNATURE_TEXTS];
+
+    signature_texts(s, parts);
+    for (size_t k = 0; k < SIGNATURE_TEXTS; k++)
+        *parts[k] = get_slice(in, WIRE_PAYLOAD_MAX, "signature");
+    s->covers_parent = get_int(in, 1, 1, "signature") == 1;
+    get_certificate_key(in, s);
+}
+
 static int keep(struct arena *a, struct slice *s, struct err *e)
 {
     if (!a || !s->p)
@@ -483,7 +525,7 @@ static int keep_inspected(struct arena *a, struct saml_inspection *i, struct err
 int wire_get_inspected(struct slice payload, struct arena *a, struct saml_inspection *ret, struct err *e)
 {
     struct in in = {.rest = payload};
-    struct slice *texts[INSPECTED_TEXTS], *parts[SIGNATURE_TEXTS];
+    struct slice *texts[INSPECTED_TEXTS];
 
     *ret = (struct saml_inspection){.nsignatures = 0};
     inspected_texts(ret, texts);
@@ -492,15 +534,12 @@ int wire_get_inspected(struct slice payload, struct arena *a, struct saml_inspec
     ret->assertions = (size_t)get_int(&in, 4, UINT32_MAX, "number of assertions");
     ret->encrypted_assertions = (size_t)get_int(&in, 4, UINT32_MAX, "number of encrypted assertions");
     ret->signatures_in_all = (size_t)get_int(&in, 4, UINT32_MAX, "number of signatures");
+    ret->traits = (unsigned)get_int(&in, 4, SAML_TRAITS_ALL, "traits");
     ret->nsignatures = (size_t)get_int(&in, 1, SAML_INSPECT_SIGNATURES_MAX, "described signatures");
     if (ret->nsignatures > ret->signatures_in_all)
         wrong(&in, "described signatures");
-    for (size_t n = 0; n < ret->nsignatures; n++) {
-        signature_texts(&ret->signatures[n], parts);
-        for (size_t k = 0; k < SIGNATURE_TEXTS; k++)
-            *parts[k] = get_slice(&in, WIRE_PAYLOAD_MAX, "signature");
-        ret->signatures[n].covers_parent = get_int(&in, 1, 1, "signature") == 1;
-    }
+    for (size_t n = 0; n < ret->nsignatures; n++)
+        get_inspected_signature(&in, &ret->signatures[n]);
     if (get_end(&in, "inspected", e) != 0 || keep_inspected(a, ret, e) != 0) {
         *ret = (struct saml_inspection){.nsignatures = 0};
         return -1;
@@ -508,15 +547,11 @@ int wire_get_inspected(struct slice payload, struct arena *a, struct saml_inspec
     return 0;
 }
 
-/* Text as str_escape() leaves it: it goes to logs and terminals as it is. */
 static void get_text(struct in *in, char *dst, size_t size, const char *what)
 {
     struct slice s = get_field(in, size - 1, what);
 
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < 0x20 || s.p[i] > 0x7e)
-            wrong(in, what);
-    }
+    check_escaped(in, s, what);
     if (!in->wrong)
         (void)str_copy(dst, size, s);
 }

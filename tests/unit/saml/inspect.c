@@ -61,9 +61,67 @@ static void a_signed_response(void **state)
     assert_slice(in.signatures[1].method, SIGN_MORE "rsa-sha256");
     assert_slice(in.signatures[1].digest, SIGN_XENC "sha256");
     assert_slice(in.signatures[1].certificate, "MIIB");
+    assert_int_equal(in.signatures[1].key_type, SAML_KEY_NONE); /* which is none */
+    assert_null(in.signatures[1].spki.p);
     assert_true(in.signatures[0].covers_parent && in.signatures[1].covers_parent);
     arena_free(&a);
     free(xml);
+}
+
+/* KeyInfo with a certificate of this key. Free it. */
+static char *key_info(EVP_PKEY *of)
+{
+    X509 *cert = sign_cert(of, "shown\x1b", -60, 3600);
+    unsigned char *der = NULL;
+    int n = i2d_X509(cert, &der);
+    char *b64, *info;
+
+    assert_true(n > 0);
+    b64 = sign_base64(der, (size_t)n);
+    info = sign_printf("<KeyInfo><X509Data><X509Certificate>%s</X509Certificate></X509Data></KeyInfo>", b64);
+    free(b64);
+    OPENSSL_free(der);
+    X509_free(cert);
+    return info;
+}
+
+/* What a certificate says is decoded here, where it can do no harm. */
+static void certificates(void **state)
+{
+    EVP_PKEY *ec = sign_ec("P-384"), *rsa = sign_rsa(2048);
+    struct saml_inspection in;
+    struct saml_trust t;
+    struct arena a;
+    EVP_PKEY *const keys[] = {rsa, ec};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct sign_response m = sign_defaults(key);
+        char *info = key_info(keys[i]), *xml;
+
+        m.sign_response = true;
+        m.sign.key_info = info;
+        xml = sign_make(&m);
+        inspect(&a, xml, &in);
+        saml_trust_init(&t);
+        sign_trust(&t, keys[i]);
+        for (size_t n = 0; n < 2; n++) {
+            const struct saml_inspected_signature *s = &in.signatures[n];
+
+            assert_int_equal(s->key_type, t.keys[0].type);
+            assert_int_equal(s->key_bits, i == 0 ? 2048 : 384);
+            assert_true(slice_eq(s->spki, t.keys[0].spki));
+            assert_true(s->not_after > clock_now() + 3000 && s->not_after <= clock_now() + 3600);
+            assert_null(memchr(s->subject.p, '\x1b', s->subject.n));
+            assert_true(slice_starts(s->subject, SLICE("CN=shown")));
+        }
+        saml_trust_free(&t);
+        arena_free(&a);
+        free(xml);
+        free(info);
+    }
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(rsa);
 }
 
 static void other_roots(void **state)
@@ -175,8 +233,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_signed_response), cmocka_unit_test(other_roots),         cmocka_unit_test(split_text),
-        cmocka_unit_test(many_signatures),   cmocka_unit_test(what_does_not_parse),
+        cmocka_unit_test(a_signed_response), cmocka_unit_test(certificates),    cmocka_unit_test(other_roots),
+        cmocka_unit_test(split_text),        cmocka_unit_test(many_signatures), cmocka_unit_test(what_does_not_parse),
     };
 
     return cmocka_run_group_tests_name("saml/inspect", tests, setup, teardown);

@@ -321,10 +321,60 @@ static void contradictions_are_refused(void **state)
     }
 }
 
+static struct saml_inspected_signature with_key(void)
+{
+    return (struct saml_inspected_signature){.certificate = SLICE("DER"),
+                                             .spki = SLICE("SPKI"),
+                                             .subject = SLICE("CN=idp"),
+                                             .key_type = SAML_KEY_EC,
+                                             .key_bits = 384,
+                                             .not_after = -5};
+}
+
+/* A key that is half there, a text that would speak to the terminal, traits that there are none of. */
+static void a_strange_inspection_is_refused(void **state)
+{
+    struct saml_inspection cases[12], got;
+    static char long_text[4097];
+    size_t n = 0, good;
+
+    (void)state;
+    memset(long_text, 'x', sizeof long_text);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cases[i] = (struct saml_inspection){.nsignatures = 1, .signatures_in_all = 1, .traits = SAML_TRAITS_ALL};
+        cases[i].signatures[0] = with_key();
+    }
+    cases[n++].traits = SAML_TRAITS_ALL + 1;
+    cases[n++].traits = 1U << 31;
+    cases[n++].signatures[0].key_type = SAML_KEY_NONE;
+    cases[n++].signatures[0].key_type = (enum saml_key_type)(SAML_KEY_EC + 1);
+    cases[n++].signatures[0].key_bits = 0;
+    cases[n++].signatures[0].certificate.p = NULL;
+    cases[n++].signatures[0].spki.p = NULL;
+    cases[n++].signatures[0].spki = slice_make(long_text, 4097);
+    cases[n++].signatures[0].subject.p = NULL;
+    cases[n++].signatures[0].subject = slice_make(long_text, 160);
+    cases[n++].signatures[0].subject = SLICE("CN=\x1b[2J");
+    good = n++;
+    assert_int_equal(n, sizeof cases / sizeof *cases);
+    for (size_t i = 0; i < n; i++) {
+        buf_reset(&out);
+        wire_put_inspected(&out, 1, &cases[i]);
+        if (i == good)
+            assert_ok(wire_get_inspected(the_frame(WIRE_INSPECTED, 1), NULL, &got, &e), &e);
+        else
+            assert_err(wire_get_inspected(the_frame(WIRE_INSPECTED, 1), NULL, &got, &e), &e, "worker-protocol");
+    }
+    cases[good].signatures[0] = (struct saml_inspected_signature){.not_after = 1}; /* of no certificate */
+    buf_reset(&out);
+    wire_put_inspected(&out, 1, &cases[good]);
+    assert_err(wire_get_inspected(the_frame(WIRE_INSPECTED, 1), NULL, &got, &e), &e, "worker-protocol");
+}
+
 static void an_inspection_comes_back(void **state)
 {
     struct saml_inspection i = {
-        .root = SLICE("Response"), .issuer = SLICE("me"), .assertions = 2, .nsignatures = 1, .signatures_in_all = 17};
+        .root = SLICE("Response"), .issuer = SLICE("me"), .assertions = 2, .nsignatures = 2, .signatures_in_all = 17};
     struct saml_inspection got;
     struct slice payload;
     struct arena a;
@@ -332,6 +382,8 @@ static void an_inspection_comes_back(void **state)
     (void)state;
     i.signatures[0] = (struct saml_inspected_signature){
         .path = SLICE("Response/Assertion"), .parent_id = SLICE("_1"), .uri = SLICE("#_1"), .covers_parent = true};
+    i.signatures[1] = with_key();
+    i.traits = SAML_TRAIT_ASSERTIONS | SAML_TRAIT_RELATIVE_NAMESPACE;
     arena_init(&a, 65536);
     buf_reset(&out);
     wire_put_inspected(&out, 5, &i);
@@ -345,10 +397,19 @@ static void an_inspection_comes_back(void **state)
     assert_slice(got.id, NULL);
     assert_int_equal(got.assertions, 2);
     assert_int_equal(got.signatures_in_all, 17);
-    assert_int_equal(got.nsignatures, 1);
+    assert_int_equal(got.traits, SAML_TRAIT_ASSERTIONS | SAML_TRAIT_RELATIVE_NAMESPACE);
+    assert_int_equal(got.nsignatures, 2);
     assert_slice(got.signatures[0].path, "Response/Assertion");
     assert_slice(got.signatures[0].certificate, NULL);
+    assert_int_equal(got.signatures[0].key_type, SAML_KEY_NONE);
     assert_true(got.signatures[0].covers_parent);
+    assert_slice(got.signatures[1].certificate, "DER");
+    assert_slice(got.signatures[1].spki, "SPKI");
+    assert_slice(got.signatures[1].subject, "CN=idp");
+    assert_int_equal(got.signatures[1].key_type, SAML_KEY_EC);
+    assert_int_equal(got.signatures[1].key_bits, 384);
+    assert_true(got.signatures[1].not_after == -5);
+    assert_false(got.signatures[1].covers_parent);
     arena_free(&a);
     i.signatures_in_all = 0; /* fewer than are described */
     wire_put_inspected(&out, 5, &i);
@@ -356,7 +417,7 @@ static void an_inspection_comes_back(void **state)
     assert_int_equal(got.nsignatures, 0);
     wire_put_inspected(&out, 5, &i); /* and no room for a copy */
     buf_reset(&out);
-    i.signatures_in_all = 1;
+    i.signatures_in_all = 2;
     wire_put_inspected(&out, 5, &i);
     arena_init(&a, 4);
     assert_err(wire_get_inspected(the_frame(WIRE_INSPECTED, 5), &a, &got, &e), &e, "out-of-memory");
@@ -471,6 +532,7 @@ int main(void)
         cmocka_unit_test(plain_metadata_comes_back),
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(an_inspection_comes_back),
+        cmocka_unit_test(a_strange_inspection_is_refused),
         cmocka_unit_test(a_refusal_comes_back),
         cmocka_unit_test(a_worker_has_few_codes),
         cmocka_unit_test(a_refusal_is_printable),
