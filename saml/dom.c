@@ -119,7 +119,7 @@ static int parse(struct slice text, xmlDoc **ret, struct err *e)
         (void)err_set(e, ERR_XML_DOCTYPE, "the document has a DOCTYPE");
         goto out;
     }
-    /* for the one ID that is registered (dsig.c) if there is no xml:id: libxml2's table has 256 places, 12 KB to clear */
+    /* for the one ID of dsig.c, if there is no xml:id: libxml2's own table has 256 places, 12 KB to clear */
     if (!doc->ids)
         doc->ids = xmlHashCreateDict(1, doc->dict);
     *ret = doc;
