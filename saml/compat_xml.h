@@ -7,6 +7,7 @@
 #define USHER_SAML_COMPAT_XML_H
 
 #include <libxml/c14n.h>
+#include <libxml/hash.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <libxml/valid.h>

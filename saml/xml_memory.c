@@ -28,8 +28,10 @@
 #define MAX_MAPPED ((size_t)1024 * 1024 * 1024) /* headers hold offsets of 32 bits */
 #define COUNTED_FIRST 64
 #define COUNTED_OF 16
-#define KEEP_MAPPED ((size_t)40 * 1024 * 1024) /* a mapping larger than that goes with its document */
-#define KEEP_FILLED ((size_t)8 * 1024 * 1024)  /* pages past that go back to the system with their document */
+/* What the largest message may take, and what one of that size usually takes, stays for the next: a larger mapping, and
+ * pages that are filled further, go with their document. */
+#define KEEP_MAPPED (XML_MEMORY_TIMES * (size_t)SAML_XML_MAX + XML_MEMORY_EXTRA + 2 * PAGE)
+#define KEEP_FILLED ((size_t)8 * SAML_XML_MAX)
 
 /* Before every block: what it takes, itself included, and where the block before it begins. */
 struct header {

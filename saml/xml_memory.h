@@ -32,8 +32,8 @@ int xml_memory_init(struct err *e);
 int xml_memory_begin(size_t document_bytes, struct err *e);
 void xml_memory_end(void);
 
-/* Whether the document that was begun last is to be freed object by object. If not, its tree may stay where it is: it
- * goes with the mapping. */
+/* Whether the document that was begun last is to be freed object by object. If not, its tree and its parser may stay
+ * where they are: they go with the mapping. */
 bool xml_memory_counts(void);
 
 /* True from when the bound was met until the outermost end. */

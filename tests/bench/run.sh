@@ -66,7 +66,7 @@ section "The same with usher-worker between, both processes on one core"
 ln -sf ../usher-worker "$build/bench/usher-worker" # where a program of this folder looks for it
 "$build/bench/worker" 40 "$dir/response.xml" "$dir/certs/idp.pem" "$issuer" "$login/saml/acs" "$login/saml/metadata" "$request" > "$dir/rows"
 rows
-section "By size, 5 KB to the limit of 1 MB, and past it"
+section "By size, from 5 KB to the largest message, and past it"
 "$build/bench/growth" 20 > "$dir/rows"
 rows
 
@@ -150,7 +150,7 @@ if [ "$write" = --write ]; then
 			- *saml_judge*: that, every signature proven a second time over the returned bytes, reading from the signed bytes, all conditions
 			- *SimpleSAMLphp*: its own validation of the whole Response, in one PHP process, classes loaded. Of the complete SAML
 			  implementations measured for this project it was the fastest, with OpenSAML beside it; OpenSAML is not measured here
-			- Messages end at 1 MB (SAML_XML_MAX); a longer one is refused before it is parsed
+			- *the largest*: a little less than SAML_XML_MAX octets; what is longer is refused before it is parsed
 
 			\`\`\`
 		TEXT
