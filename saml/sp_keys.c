@@ -118,6 +118,26 @@ static int check_strength(const EVP_PKEY *pkey, bool in_service, struct err *e)
     return 0;
 }
 
+/*
+ * A damaged file can hold a key that decodes, and even belongs to its certificate, which has the public half alone.
+ * With it nothing would decrypt and every signature would be wrong, and neither would say why: so it is tried once.
+ */
+static int check_works(EVP_PKEY *pkey, struct err *e)
+{
+    static const unsigned char text[] = "any text";
+    unsigned char value[SAML_WRAPPED_MAX];
+    size_t n = sizeof value;
+    EVP_MD_CTX *sign = EVP_MD_CTX_new(), *verify = EVP_MD_CTX_new();
+    bool ok = sign && verify && EVP_DigestSignInit_ex(sign, NULL, "SHA256", NULL, NULL, pkey, NULL) == 1 &&
+              EVP_DigestSign(sign, value, &n, text, sizeof text) == 1 &&
+              EVP_DigestVerifyInit_ex(verify, NULL, "SHA256", NULL, NULL, pkey, NULL) == 1 &&
+              EVP_DigestVerify(verify, value, n, text, sizeof text) == 1;
+
+    EVP_MD_CTX_free(sign);
+    EVP_MD_CTX_free(verify);
+    return ok ? 0 : err_set(e, ERR_KEY_FILE, "the private key is damaged: it does not sign as its public half says");
+}
+
 /* Takes over the key. */
 static int make_key(struct found *f, const X509 *cert, struct saml_sp_key *ret, struct err *e)
 {
@@ -166,8 +186,8 @@ int saml_sp_keys_add_pem(struct saml_sp_keys *k, struct slice pem, bool certific
         (void)err_set(e, ERR_KEY_FILE, "no unencrypted private key in the PEM text");
         goto out;
     }
-    if (check_strength(f.pkey, certificate_needed, e) != 0 || own_certificate(&f, certificate_needed, &cert, e) != 0 ||
-        make_key(&f, cert, &key, e) != 0)
+    if (check_strength(f.pkey, certificate_needed, e) != 0 || check_works(f.pkey, e) != 0 ||
+        own_certificate(&f, certificate_needed, &cert, e) != 0 || make_key(&f, cert, &key, e) != 0)
         goto out;
     for (size_t i = 0; i < k->n; i++) {
         if (memcmp(k->v[i].sha256, key.sha256, sizeof key.sha256) == 0) {

@@ -1,14 +1,35 @@
 /*
  * Fuzzes saml/wire.h: the input is what came through the pipe, from either side. Whatever is decoded and written again
  * gives the same octets, so nothing is read in two ways and nothing is passed over. (Keys are the exception: DER may be
- * made anew.)
+ * made anew.) A reply then goes on as that of a worker that lies: nothing is accepted, for nothing in it is signed.
  */
-#include <stdint.h>
-#include <stdlib.h>
-
+#include "saml/logout.h"
 #include "saml/wire.h"
+#include "tests/fuzz/saml_rig.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What the router does with it, whichever message it had asked about. */
+static void lied(const struct saml_signed *s)
+{
+    struct saml_expect x = rig_expect(0);
+    static struct saml_verdict v;
+    struct err e = ERR_INIT;
+    struct saml_logout l;
+    struct arena a;
+    int rc;
+
+    arena_init(&a, SAML_ARENA_MAX);
+    rc = saml_judge_signed(s, rig_trust(), rig_sp_keys(), 0, &x, &a, &v, &e);
+    must(rc != 0);
+    rig_check_verdict(rc, &v, &x, &e);
+    err_clear(&e);
+    if (saml_logout_signed(s, rig_trust(), 0, NULL, &a, &l, &e) == 0)
+        must(!l.is_signed && s->nsig == 0);
+    else
+        must_blame_input(&e);
+    arena_free(&a);
+}
 
 /* False: refused, for a reason that is the sender's. */
 static bool again(const struct wire_frame *f, struct buf *out, struct err *e)
@@ -42,6 +63,7 @@ static bool again(const struct wire_frame *f, struct buf *out, struct err *e)
         if (wire_get_signed(f->payload, &s, e) != 0)
             return false;
         wire_put_signed(out, f->id, &s);
+        lied(&s);
         return true;
     case WIRE_INSPECTED:
         if (wire_get_inspected(f->payload, NULL, &inspection, e) != 0)

@@ -420,6 +420,30 @@ static void good_pem(void **state)
     free(other_cert);
 }
 
+/* It decodes, and it belongs to its certificate: but of its private numbers two are wrong. */
+static void damaged_pem(void **state)
+{
+    char *cert = sign_cert_pem(sp, "sp"), *key;
+    BIO *bio = BIO_new(BIO_s_mem());
+    struct saml_sp_keys k = {.n = 0};
+    struct err e = ERR_INIT;
+    unsigned char *der = NULL;
+    int n = i2d_PrivateKey(sp, &der);
+
+    (void)state;
+    assert_true(n > 1000);
+    der[n / 3] ^= 1;        /* private exponent */
+    der[n * 72 / 100] ^= 1; /* the same modulo the first prime */
+    assert_true(PEM_write_bio(bio, PEM_STRING_RSA, "", der, n) > 0);
+    key = sign_bio_text(bio);
+    assert_err(add_pem(&k, true, &e, key, cert, NULL), &e, "bad-key-file");
+    assert_err(add_pem(&k, false, &e, key, NULL, NULL), &e, "bad-key-file");
+    assert_int_equal(k.n, 0);
+    OPENSSL_free(der);
+    free(key);
+    free(cert);
+}
+
 static void bad_pem(void **state)
 {
     EVP_PKEY *ec = sign_ec("P-256"), *weak = sign_rsa(1024), *weaker = sign_rsa(1023);
@@ -504,7 +528,7 @@ int main(void)
         cmocka_unit_test(known_answers), cmocka_unit_test(lengths),      cmocka_unit_test(padding),
         cmocka_unit_test(no_memory),     cmocka_unit_test(oaep),         cmocka_unit_test(rsa15),
         cmocka_unit_test(rsa15_blocks),  cmocka_unit_test(several_keys), cmocka_unit_test(nonsense),
-        cmocka_unit_test(good_pem),      cmocka_unit_test(bad_pem),
+        cmocka_unit_test(good_pem),      cmocka_unit_test(damaged_pem),  cmocka_unit_test(bad_pem),
     };
 
     return cmocka_run_group_tests_name("saml/decrypt", tests, setup, teardown);
