@@ -263,8 +263,7 @@ static void finish(struct audit_examination *n)
 {
     struct audit_result *r = &n->result;
 
-    trusts_unref(n->trusts);
-    n->trusts = NULL;
+    trusts_unref(n->brought);
     secret_wipe(n->content_key, sizeof n->content_key);
     r->finding = r->owes && r->verdict != AUDIT_VALID && r->why.code != ERR_STATUS;
     r->attacks = audit_attacks_of(r, buf_slice(&n->document->xml), any_trust(n->x));
@@ -291,18 +290,21 @@ static void submit(struct audit_examination *n)
 
 static void on_judged(struct worker_request *rq, struct slice reply, const struct err *why);
 
-static void judge_by(struct audit_examination *n, struct trusts *trusts, size_t i, bool brought)
+static void judge_by(struct audit_examination *n, struct trusts *trusts, size_t i)
 {
-    trusts_unref(n->trusts);
-    n->trusts = trusts_ref(trusts);
-    n->brought = brought;
+    n->by = trusts;
     n->ask = (struct worker_request){
         .judge = {SAML_MESSAGE_RESPONSE, (int)i, SLICE(""), buf_slice(&n->document->xml)},
-        .trusts = n->trusts,
+        .trusts = trusts,
         .done = on_judged,
         .arg = n,
     };
     submit(n);
+}
+
+static bool by_brought(const struct audit_examination *n)
+{
+    return n->by == n->brought;
 }
 
 static void accepted(struct audit_examination *n, struct saml_verdict *v)
@@ -310,8 +312,8 @@ static void accepted(struct audit_examination *n, struct saml_verdict *v)
     struct audit_examiner *x = n->x;
     struct audit_result *r = &n->result;
 
-    r->verdict = n->brought ? AUDIT_UNTRUSTED : AUDIT_VALID;
-    if (n->brought && r->why.code == ERR_NONE)
+    r->verdict = by_brought(n) ? AUDIT_UNTRUSTED : AUDIT_VALID;
+    if (by_brought(n) && r->why.code == ERR_NONE)
         (void)err_set(&r->why, ERR_SIGNATURE, "verified by the key in its own KeyInfo: proves nothing");
     keep_signers(x, v, r, judged_time(x, r));
     if (r->verdict == AUDIT_VALID && x->with_conditions)
@@ -324,17 +326,17 @@ static void refused(struct audit_examination *n, const struct err *why)
     struct audit_result *r = &n->result;
     bool key_missing = why->code == ERR_SIGNATURE || why->code == ERR_KEY_WEAK;
 
-    if (n->brought && any_trust(n->x)) { /* what the pinned keys said counts */
+    if (by_brought(n) && any_trust(n->x)) { /* what the pinned keys said counts */
         finish(n);
         return;
     }
     r->why = *why;
     r->verdict = verdict_of(why->code);
-    if (!n->brought && !any_trust(n->x) && why->code == ERR_SIGNATURE)
+    if (!by_brought(n) && !any_trust(n->x) && why->code == ERR_SIGNATURE)
         r->verdict = AUDIT_NOT_JUDGED; /* for want of any key */
     /* with what the document brings along, if it is the key alone that is missing or wrong */
-    if (!n->brought && key_missing && n->x->brought)
-        judge_by(n, n->x->brought, 0, true);
+    if (!by_brought(n) && key_missing && n->brought)
+        judge_by(n, n->brought, 0);
     else
         finish(n);
 }
@@ -372,7 +374,7 @@ static int keep_found(struct audit_examination *n, struct slice reply, struct sa
 static void on_judged(struct worker_request *rq, struct slice reply, const struct err *why)
 {
     struct audit_examination *n = rq->arg;
-    const struct saml_trust *t = trusts_get(n->trusts, (size_t)rq->judge.trust);
+    const struct saml_trust *t = trusts_get(n->by, (size_t)rq->judge.trust);
     struct saml_verdict *v = NULL;
     struct err e = ERR_INIT;
 
@@ -399,11 +401,11 @@ static void judge(struct audit_examination *n)
     const struct saml_trust *t = any_trust(x) ? choose_trust(x->setup, &r->in, &r->why) : NULL;
 
     if (t)
-        judge_by(n, x->pinned, (size_t)(t - x->setup->trusts), false);
-    else if (x->brought)
-        judge_by(n, x->brought, 0, true);
+        judge_by(n, x->pinned, (size_t)(t - x->setup->trusts));
+    else if (n->brought)
+        judge_by(n, n->brought, 0);
     else if (!any_trust(x))
-        judge_by(n, x->pinned, 0, false); /* by no key: it may be refused for something else */
+        judge_by(n, x->pinned, 0); /* by no key: it may be refused for something else */
     else
         finish(n);
 }
@@ -427,6 +429,7 @@ static void on_inspected(struct worker_request *rq, struct slice reply, const st
     r->inspected = true;
     r->owes = owes_signature(&r->in);
     load_brought(n->x, &r->in);
+    n->brought = trusts_ref(n->x->brought);
     describe_claims(n->x, r, judged_time(n->x, r));
     if (r->owes) {
         judge(n);

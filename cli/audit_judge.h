@@ -93,8 +93,8 @@ struct audit_examination {
     /* private to audit_judge.c */
     struct audit_examiner *x;
     struct worker_request ask;
-    struct trusts *trusts; /* that it is being judged by */
-    bool brought;          /* these are the keys that it brings along */
+    struct trusts *brought; /* the keys that it brings along; NULL: none */
+    struct trusts *by;      /* what it is being judged by; one of the examiner's, or `brought` */
     struct saml_signed *found;
     unsigned char content_key[SAML_CONTENT_KEY_MAX];
 };
