@@ -134,7 +134,7 @@ $(UNIT): $(B)/unit/%: tests/unit/%.c $$(call archives,$$(call unit_folder,$$*)) 
 	$(Q)$(CC) $(BASE_CFLAGS) $(WARN) -Wno-missing-prototypes $(EXTRA_CFLAGS) $(shell pkg-config --cflags $(PKGS_ALL) cmocka 2>/dev/null) $(LLHTTP_CFLAGS) \
 	  $(LDFLAGS) -o $@ $< $(call archives,$(call unit_folder,$*)) $(call libs_for,$(call unit_folder,$*)) -lcmocka
 # it starts workers, good ones and bad ones
-$(B)/unit/router/worker: | $(B)/usher-worker $(B)/bad-worker
+$(B)/unit/router/worker $(filter $(B)/unit/cli/audit_%,$(UNIT)): | $(B)/usher-worker $(B)/bad-worker
 
 .PHONY: unit check-fast
 unit: $(UNIT)

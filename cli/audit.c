@@ -1,7 +1,8 @@
 /*
  * audit.c - `usher audit`: judges every SAML message in files, folders, captures and logs.
  *
- * The main thread searches and prints, in the order of what it finds; the threads of audit_pool judge. Standard output
+ * The main thread searches and prints, in the order of what it finds; the threads of audit_pool judge, each by a
+ * usher-worker. Standard output
  * holds the report alone; what could not be read, progress and, but for the table, the summary go to standard error.
  */
 #include "cli/cli.h"
@@ -230,15 +231,12 @@ static int search(struct audit *a, int npaths, char **paths, struct err *e)
 
 static int audit(struct audit *a, int npaths, char **paths)
 {
-    struct audit_pool_options o = {.setup = &a->setup,
-                                   .with_conditions = a->o.judge.acs && !a->o.judge.signature_only,
-                                   .threads = cores(),
-                                   .new_judge = audit_judge_in_process,
-                                   .done = done,
-                                   .arg = a};
+    struct audit_pool_options o = {.threads = cores(), .done = done, .arg = a};
     struct err e = ERR_INIT;
     bool complete;
 
+    o.examiner.setup = &a->setup;
+    o.examiner.with_conditions = a->o.judge.acs && !a->o.judge.signature_only;
     a->source.found = found;
     a->source.notice = notice;
     a->source.stop = stop;

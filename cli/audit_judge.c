@@ -2,7 +2,12 @@
  * audit_judge.c - see audit_judge.h.
  *
  * A document is inspected, then judged with the pinned keys of the issuer it names, and if these do not verify it, once
- * more with the certificates in its own KeyInfo: whoever holds any key can make that hold, so it is reported apart.
+ * more with the keys in its own KeyInfo: whoever holds any key can make that hold, so it is reported apart. Each of
+ * these is a request to the worker and a function that goes on with the answer:
+ *
+ *     audit_examine() -> on_inspected() -> judge_by() -> on_judged() [-> judge_by() -> on_judged()] -> finish()
+ *
+ * on_judged() asks once more where the worker needs a content key, or by a new worker where the answer does not hold.
  */
 #include "cli/audit_judge.h"
 
@@ -11,7 +16,25 @@
 #include <openssl/sha.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "cli/audit_attack.h"
+#include "cli/worker.h"
+
+struct audit_examiner {
+    const struct judge_setup *setup;
+    bool with_conditions;
+    struct worker *worker;
+    size_t under_way;
+    struct trusts *pinned; /* setup->trusts, by index; without any, one trust without keys */
+    /* The key that documents bring along is mostly the same: kept from one to the next. NULL: there is none. */
+    struct trusts *brought;
+    unsigned char brought_sha256[32];
+};
+
+static bool any_trust(const struct audit_examiner *x)
+{
+    return x->setup->ntrusts > 0;
+}
 
 void audit_document_free(struct audit_document *d)
 {
@@ -61,55 +84,71 @@ static void describe_key(const struct judge_setup *s, const struct saml_key *k, 
     ret->weak = ret->rsa && k->bits < 2048;
 }
 
+static void sha256(struct slice s, unsigned char ret[32])
+{
+    (void)SHA256((const unsigned char *)s.p, s.n, ret);
+}
+
 static void digest_certificates(const struct saml_inspection *in, unsigned char ret[32])
 {
     unsigned char each[SAML_INSPECT_SIGNATURES_MAX][32] = {{0}};
 
     for (size_t i = 0; i < in->nsignatures; i++)
-        (void)SHA256((const unsigned char *)in->signatures[i].certificate.p, in->signatures[i].certificate.n, each[i]);
-    (void)SHA256(each[0], sizeof each, ret);
+        sha256(in->signatures[i].certificate, each[i]);
+    sha256(slice_make(each, sizeof each), ret);
+}
+
+/* What stands beside a key in its certificate is for the report. */
+static void add_brought(struct saml_trust *t, const struct saml_inspected_signature *s)
+{
+    struct err ignored = ERR_INIT;
+    size_t before = t->nkeys;
+
+    if (s->key_type == SAML_KEY_NONE || saml_trust_add_spki(t, s->spki, &ignored) != 0 || t->nkeys == before)
+        return;
+    (void)str_copy(t->keys[before].subject, sizeof t->keys[before].subject, s->subject);
+    t->keys[before].not_after = s->not_after;
 }
 
 /* The keys in KeyInfo as a trust of their own, for every signature in the document. */
 static void load_brought(struct audit_examiner *x, const struct saml_inspection *in)
 {
-    unsigned char sha256[32];
+    unsigned char digest[32];
+    struct saml_trust *t;
 
-    digest_certificates(in, sha256);
-    if (memcmp(sha256, x->brought_sha256, sizeof sha256) == 0)
+    digest_certificates(in, digest);
+    if (memcmp(digest, x->brought_sha256, sizeof digest) == 0)
         return;
-    saml_trust_free(&x->brought);
-    memcpy(x->brought_sha256, sha256, sizeof sha256);
-    x->brought_serial++;
-    for (size_t i = 0; i < in->nsignatures; i++) {
-        struct err ignored = ERR_INIT;
-
-        if (in->signatures[i].certificate.n)
-            (void)saml_trust_add_cert(&x->brought, in->signatures[i].certificate, &ignored);
+    trusts_unref(x->brought);
+    x->brought = NULL;
+    t = calloc(1, sizeof *t);
+    if (!t)
+        return; /* one key fewer to try */
+    for (size_t i = 0; i < in->nsignatures; i++)
+        add_brought(t, &in->signatures[i]);
+    t->allow = x->setup->allow;
+    x->brought = t->nkeys ? trusts_new(&t, 1) : NULL;
+    if (!x->brought) {
+        saml_trust_free(t);
+        free(t);
     }
-    x->brought.allow = x->setup->allow;
+    memcpy(x->brought_sha256, digest, sizeof digest);
 }
 
-/* Which of the loaded keys a certificate has: it is decoded once more only if the document has several. */
-static void describe_claims(struct audit_examiner *x, struct audit_result *r, int64_t at)
+/* As the worker decoded the certificates. */
+static void describe_claims(const struct audit_examiner *x, struct audit_result *r, int64_t at)
 {
     for (size_t i = 0; i < r->in.nsignatures; i++) {
-        struct slice der = r->in.signatures[i].certificate;
-        const struct saml_key *key = NULL;
-        struct saml_trust one;
-        struct err ignored = ERR_INIT;
+        const struct saml_inspected_signature *s = &r->in.signatures[i];
+        struct saml_key k = {.type = s->key_type, .bits = s->key_bits, .not_after = s->not_after};
 
-        if (!der.n)
+        if (s->certificate.n)
+            sha256(s->certificate, r->claimed[i].cert);
+        if (k.type == SAML_KEY_NONE)
             continue;
-        (void)SHA256((const unsigned char *)der.p, der.n, r->claimed[i].cert);
-        saml_trust_init(&one);
-        if (x->brought.nkeys == 1 && (i == 0 || slice_eq(der, r->in.signatures[0].certificate)))
-            key = &x->brought.keys[0];
-        else if (saml_trust_add_cert(&one, der, &ignored) == 0)
-            key = &one.keys[0];
-        if (key)
-            describe_key(x->setup, key, at, &r->claimed[i]);
-        saml_trust_free(&one);
+        sha256(s->spki, k.sha256);
+        (void)str_copy(k.subject, sizeof k.subject, s->subject);
+        describe_key(x->setup, &k, at, &r->claimed[i]);
     }
 }
 
@@ -167,51 +206,6 @@ static void keep_signers(const struct audit_examiner *x, const struct saml_verdi
     r->issued = v->assertion.issue_instant;
 }
 
-/* With what the document brings along, if it is the key alone that is missing or wrong. */
-static bool judge_with_brought(struct audit_examiner *x, struct slice xml, struct audit_result *r,
-                               struct saml_verdict *v)
-{
-    uint64_t serial = x->setup->ntrusts + x->brought_serial; /* behind those of the pinned, which are their indexes */
-    struct err e = ERR_INIT;
-
-    if (x->brought.nkeys == 0)
-        return false;
-    if (x->judge->judge(x->judge, xml, &x->brought, serial, &r->a, v, &e) == 0) {
-        r->verdict = AUDIT_UNTRUSTED;
-        if (r->why.code == ERR_NONE)
-            (void)err_set(&r->why, ERR_SIGNATURE, "verified by the key in its own KeyInfo: proves nothing");
-        return true;
-    }
-    if (!x->any_trust) {
-        r->why = e;
-        r->verdict = verdict_of(e.code);
-    }
-    return false;
-}
-
-static bool judge(struct audit_examiner *x, struct slice xml, struct audit_result *r, struct saml_verdict *v)
-{
-    static const struct saml_trust none; /* no key at all */
-    const struct saml_trust *t = x->any_trust ? choose_trust(x->setup, &r->in, &r->why) : &none;
-
-    if (t && (x->any_trust || x->brought.nkeys == 0)) {
-        uint64_t serial = x->any_trust ? (uint64_t)(t - x->setup->trusts) : x->setup->ntrusts;
-
-        if (x->judge->judge(x->judge, xml, t, serial, &r->a, v, &r->why) == 0) {
-            r->verdict = AUDIT_VALID;
-            return true;
-        }
-        r->verdict = verdict_of(r->why.code);
-        if (!x->any_trust && r->why.code == ERR_SIGNATURE) {
-            r->verdict = AUDIT_NOT_JUDGED; /* for want of any key */
-            return false;
-        }
-        if (r->why.code != ERR_SIGNATURE && r->why.code != ERR_KEY_WEAK)
-            return false;
-    }
-    return judge_with_brought(x, xml, r, v);
-}
-
 /* --- conditions -------------------------------------------------------------------------------------------------- */
 
 /* Whichever request was answered: an auditor has not sent it. One that was named must be it. */
@@ -228,7 +222,7 @@ static void expect_any_request(struct saml_expect *x, const struct saml_assertio
     x->unsolicited = true;
 }
 
-static void judge_conditions(struct audit_examiner *x, struct saml_verdict *v, struct audit_result *r)
+static void judge_conditions(const struct audit_examiner *x, struct saml_verdict *v, struct audit_result *r)
 {
     struct saml_expect expect = x->setup->expect;
 
@@ -265,46 +259,199 @@ static bool owes_signature(const struct saml_inspection *in)
            slice_is(in->root, "EncryptedAssertion") || in->assertions > 0 || in->encrypted_assertions > 0;
 }
 
-static void examine_xml(struct audit_examiner *x, const struct audit_document *d, struct audit_result *r)
+static void finish(struct audit_examination *n)
 {
-    struct slice xml = buf_slice(&d->xml);
-    struct saml_verdict *v = arena_alloc(&r->a, sizeof *v);
-    int64_t at;
+    struct audit_result *r = &n->result;
 
-    r->owes = true; /* until it is known to be something else */
-    if (!v) {
-        (void)err_set(&r->why, ERR_MEMORY, "no memory for a verdict");
-        return;
-    }
-    if (x->judge->inspect(x->judge, xml, &r->a, &r->in, &r->why) != 0)
-        return;
-    r->inspected = true;
-    r->owes = owes_signature(&r->in);
-    at = judged_time(x, r);
-    load_brought(x, &r->in);
-    describe_claims(x, r, at);
-    if (!r->owes) {
-        r->verdict = r->in.signatures_in_all || d->query_signed ? AUDIT_NOT_JUDGED : AUDIT_UNSIGNED;
-        return;
-    }
-    if (!judge(x, xml, r, v))
-        return;
-    keep_signers(x, v, r, at);
-    if (r->verdict == AUDIT_VALID && x->with_conditions)
-        judge_conditions(x, v, r);
+    trusts_unref(n->brought);
+    secret_wipe(n->content_key, sizeof n->content_key);
+    r->finding = r->owes && r->verdict != AUDIT_VALID && r->why.code != ERR_STATUS;
+    r->attacks = audit_attacks_of(r, buf_slice(&n->document->xml), any_trust(n->x));
+    n->x->under_way--;
+    n->done(n);
 }
 
-void audit_examine(struct audit_examiner *x, const struct audit_document *d, struct audit_result *r)
+static void fail(struct audit_examination *n, const struct err *why)
 {
-    arena_init(&r->a, 3 * SAML_ARENA_MAX);
-    if (d->undecodable.code != ERR_NONE) {
-        r->owes = true;
-        r->why = d->undecodable;
-    } else {
-        examine_xml(x, d, r);
+    n->result.why = *why;
+    finish(n);
+}
+
+/* To the worker with the question in `ask`. */
+static void submit(struct audit_examination *n)
+{
+    struct err e = ERR_INIT;
+
+    if (worker_submit(n->x->worker, &n->ask, &e) != 0)
+        fail(n, &e);
+}
+
+/* --- judging ----------------------------------------------------------------------------------------------------- */
+
+static void on_judged(struct worker_request *rq, struct slice reply, const struct err *why);
+
+static void judge_by(struct audit_examination *n, struct trusts *trusts, size_t i)
+{
+    n->by = trusts;
+    n->ask = (struct worker_request){
+        .judge = {SAML_MESSAGE_RESPONSE, (int)i, SLICE(""), buf_slice(&n->document->xml)},
+        .trusts = trusts,
+        .done = on_judged,
+        .arg = n,
+    };
+    submit(n);
+}
+
+static bool by_brought(const struct audit_examination *n)
+{
+    return n->by == n->brought;
+}
+
+static void accepted(struct audit_examination *n, struct saml_verdict *v)
+{
+    struct audit_examiner *x = n->x;
+    struct audit_result *r = &n->result;
+
+    r->verdict = by_brought(n) ? AUDIT_UNTRUSTED : AUDIT_VALID;
+    if (by_brought(n) && r->why.code == ERR_NONE)
+        (void)err_set(&r->why, ERR_SIGNATURE, "verified by the key in its own KeyInfo: proves nothing");
+    keep_signers(x, v, r, judged_time(x, r));
+    if (r->verdict == AUDIT_VALID && x->with_conditions)
+        judge_conditions(x, v, r);
+    finish(n);
+}
+
+static void refused(struct audit_examination *n, const struct err *why)
+{
+    struct audit_result *r = &n->result;
+    bool key_missing = why->code == ERR_SIGNATURE || why->code == ERR_KEY_WEAK;
+
+    if (by_brought(n) && any_trust(n->x)) { /* what the pinned keys said counts */
+        finish(n);
+        return;
     }
-    r->finding = r->owes && r->verdict != AUDIT_VALID && r->why.code != ERR_STATUS;
-    r->attacks = audit_attacks_of(r, buf_slice(&d->xml), x->any_trust);
+    r->why = *why;
+    r->verdict = verdict_of(why->code);
+    if (!by_brought(n) && !any_trust(n->x) && why->code == ERR_SIGNATURE)
+        r->verdict = AUDIT_NOT_JUDGED; /* for want of any key */
+    /* with what the document brings along, if it is the key alone that is missing or wrong */
+    if (!by_brought(n) && key_missing && n->brought)
+        judge_by(n, n->brought, 0);
+    else
+        finish(n);
+}
+
+/* The worker found what it has no key for. */
+static void unwrap(struct audit_examination *n, const struct saml_trust *t)
+{
+    const struct saml_wrapped_key *w = &n->found->wrapped;
+    struct err e = ERR_INIT;
+
+    if (n->ask.judge.content_key.n) {
+        (void)err_set(&e, ERR_RECHECK, "the worker wants a key that it has");
+        refused(n, &e);
+    } else if (saml_unwrap_key(&n->x->setup->keys, t->allow, w, n->content_key, &e) != 0) {
+        refused(n, &e);
+    } else {
+        n->ask.judge.content_key = slice_make(n->content_key, saml_cipher_key_size(w->content));
+        submit(n);
+    }
+}
+
+/* The reply outlives the call: the verdict borrows from it. */
+static int keep_found(struct audit_examination *n, struct slice reply, struct saml_verdict **ret, struct err *e)
+{
+    struct arena *a = &n->result.a;
+    struct slice kept = arena_slice(a, reply);
+
+    n->found = arena_alloc(a, sizeof *n->found);
+    *ret = arena_alloc(a, sizeof **ret);
+    if (!kept.p || !n->found || !*ret)
+        return err_set(e, ERR_MEMORY, "no memory for a verdict");
+    return wire_get_signed(kept, n->found, e);
+}
+
+static void on_judged(struct worker_request *rq, struct slice reply, const struct err *why)
+{
+    struct audit_examination *n = rq->arg;
+    const struct saml_trust *t = trusts_get(n->by, (size_t)rq->judge.trust);
+    struct saml_verdict *v = NULL;
+    struct err e = ERR_INIT;
+
+    if (why) {
+        refused(n, why);
+    } else if (keep_found(n, reply, &v, &e) != 0) {
+        refused(n, &e);
+    } else if (n->found->wrapped.cipher.p) {
+        unwrap(n, t);
+    } else if (saml_judge_signed_only(n->found, t, &n->x->setup->keys, t->allow, &n->result.a, v, &e) == 0) {
+        accepted(n, v);
+    } else if (e.code == ERR_RECHECK && !rq->fresh) { /* an earlier document may have taken the worker over */
+        rq->fresh = true;
+        submit(n);
+    } else {
+        refused(n, &e);
+    }
+}
+
+static void judge(struct audit_examination *n)
+{
+    struct audit_examiner *x = n->x;
+    struct audit_result *r = &n->result;
+    const struct saml_trust *t = any_trust(x) ? choose_trust(x->setup, &r->in, &r->why) : NULL;
+
+    if (t)
+        judge_by(n, x->pinned, (size_t)(t - x->setup->trusts));
+    else if (n->brought)
+        judge_by(n, n->brought, 0);
+    else if (!any_trust(x))
+        judge_by(n, x->pinned, 0); /* by no key: it may be refused for something else */
+    else
+        finish(n);
+}
+
+/* --- inspecting -------------------------------------------------------------------------------------------------- */
+
+static void on_inspected(struct worker_request *rq, struct slice reply, const struct err *why)
+{
+    struct audit_examination *n = rq->arg;
+    struct audit_result *r = &n->result;
+    struct err e = ERR_INIT;
+
+    if (why) {
+        fail(n, why);
+        return;
+    }
+    if (wire_get_inspected(reply, &r->a, &r->in, &e) != 0) {
+        fail(n, &e);
+        return;
+    }
+    r->inspected = true;
+    r->owes = owes_signature(&r->in);
+    load_brought(n->x, &r->in);
+    n->brought = trusts_ref(n->x->brought);
+    describe_claims(n->x, r, judged_time(n->x, r));
+    if (r->owes) {
+        judge(n);
+        return;
+    }
+    r->verdict = r->in.signatures_in_all || n->document->query_signed ? AUDIT_NOT_JUDGED : AUDIT_UNSIGNED;
+    finish(n);
+}
+
+void audit_examine(struct audit_examiner *x, struct audit_examination *n)
+{
+    n->x = x;
+    x->under_way++;
+    arena_init(&n->result.a, 4 * SAML_ARENA_MAX);
+    n->result.owes = true; /* until it is known to be something else */
+    if (n->document->undecodable.code != ERR_NONE) {
+        fail(n, &n->document->undecodable);
+        return;
+    }
+    n->ask = (struct worker_request){
+        .inspect = true, .judge = {.xml = buf_slice(&n->document->xml)}, .done = on_inspected, .arg = n};
+    submit(n);
 }
 
 void audit_result_free(struct audit_result *r)
@@ -312,9 +459,59 @@ void audit_result_free(struct audit_result *r)
     arena_free(&r->a);
 }
 
+/* --- the examiner ------------------------------------------------------------------------------------------------ */
+
+size_t audit_examiner_under_way(const struct audit_examiner *x)
+{
+    return x->under_way;
+}
+
+void audit_examiner_wait(struct audit_examiner *x)
+{
+    worker_wait(x->worker);
+}
+
+int audit_examiner_check(struct audit_examiner *x, struct err *e)
+{
+    return worker_check(x->worker, e);
+}
+
+int audit_examiner_new(const struct audit_examiner_options *o, struct audit_examiner **ret, struct err *e)
+{
+    static const struct saml_trust none;
+    const struct saml_trust *all[CLI_LIST_MAX] = {&none};
+    size_t n = o->setup->ntrusts;
+    struct worker_options w;
+    struct audit_examiner *x = calloc(1, sizeof *x);
+
+    if (!x)
+        return err_set(e, ERR_MEMORY, "no memory for the audit");
+    x->setup = o->setup;
+    x->with_conditions = o->with_conditions;
+    for (size_t i = 0; i < n; i++)
+        all[i] = &o->setup->trusts[i];
+    x->pinned = trusts_borrow(all, n ? n : 1);
+    if (!x->pinned) {
+        (void)err_set(e, ERR_MEMORY, "no memory for the audit");
+        goto fail;
+    }
+    cli_worker_options(&w);
+    w.path = o->worker;
+    if (worker_open_blocking(&w, &x->worker, e) != 0)
+        goto fail;
+    *ret = x;
+    return 0;
+fail:
+    audit_examiner_free(x);
+    return -1;
+}
+
 void audit_examiner_free(struct audit_examiner *x)
 {
-    if (x->judge)
-        x->judge->free(x->judge);
-    saml_trust_free(&x->brought);
+    if (!x)
+        return;
+    worker_free(x->worker);
+    trusts_unref(x->pinned);
+    trusts_unref(x->brought);
+    free(x);
 }

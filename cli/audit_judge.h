@@ -1,8 +1,9 @@
 /*
- * audit_judge.h - who looks into hostile XML for `usher audit`, and what is known of one document afterwards.
+ * audit_judge.h - what `usher audit` makes of one document.
  *
- * struct audit_judge is what one thread of the audit has: calls that wait for their answer. The answers are bytes that
- * were rechecked with the pinned keys (judge.h), wherever libxml2 and xmlsec ran.
+ * An examiner has a usher-worker of its own and keeps several documents under way in it. The worker alone parses them
+ * and decodes the certificates in them; here are bytes that were rechecked (saml_judge_signed_only()), and descriptions
+ * that prove nothing.
  */
 #ifndef USHER_CLI_AUDIT_JUDGE_H
 #define USHER_CLI_AUDIT_JUDGE_H
@@ -10,20 +11,9 @@
 #include "cli/audit_json.h"
 #include "cli/audit_source.h"
 #include "cli/judge_options.h"
+#include "router/worker.h"
+#include "saml/decrypt.h"
 #include "saml/inspect.h"
-
-struct audit_judge {
-    int (*inspect)(struct audit_judge *j, struct slice xml, struct arena *a, struct saml_inspection *ret,
-                   struct err *e);
-    /* Signatures and reading, no conditions: saml_judge_signature_only(). `trust->allow` holds. `serial`: keys that
-     * another judgement by this judge had under the same number are the same. */
-    int (*judge)(struct audit_judge *j, struct slice xml, const struct saml_trust *trust, uint64_t serial,
-                 struct arena *a, struct saml_verdict *ret, struct err *e);
-    void (*free)(struct audit_judge *j);
-};
-
-/* In this process: for tests. `s` outlives it. */
-int audit_judge_in_process(const struct judge_setup *s, struct audit_judge **ret, struct err *e);
 
 /* A message and where it stood; owned. */
 struct audit_document {
@@ -90,19 +80,42 @@ struct audit_result {
     bool finding;     /* of the signature: exit code 1 */
 };
 
-/* One thread's. */
-struct audit_examiner {
-    const struct judge_setup *setup;
-    bool with_conditions, any_trust;
-    struct audit_judge *judge;
-    /* the key that documents bring along is mostly the same: kept from one to the next */
-    struct saml_trust brought;
-    uint64_t brought_serial;
-    unsigned char brought_sha256[32];
+struct audit_examiner;
+
+/* One document on its way; zeroed, and filled up to `arg`. */
+struct audit_examination {
+    struct audit_document *document; /* stays until `done` */
+    struct audit_result result;      /* audit_result_free() in any case */
+    /* Once, by audit_examine() or audit_examiner_wait(), with the result: nothing can fail, what goes wrong is the
+     * verdict. The examination may be gone when it returns. */
+    void (*done)(struct audit_examination *n);
+    void *arg;
+    /* private to audit_judge.c */
+    struct audit_examiner *x;
+    struct worker_request ask;
+    struct trusts *brought; /* the keys that it brings along; NULL: none */
+    struct trusts *by;      /* what it is being judged by; one of the examiner's, or `brought` */
+    struct saml_signed *found;
+    unsigned char content_key[SAML_CONTENT_KEY_MAX];
 };
+
+struct audit_examiner_options {
+    const struct judge_setup *setup; /* outlives the examiner */
+    bool with_conditions;
+    const char *worker; /* path of usher-worker; NULL: beside this program */
+};
+
+/* To be used by one thread at a time. ERR_WORKER, ERR_MEMORY. */
+int audit_examiner_new(const struct audit_examiner_options *o, struct audit_examiner **ret, struct err *e);
+/* Ends the worker; what is under way is done with ERR_WORKER. Accepts NULL. */
 void audit_examiner_free(struct audit_examiner *x);
-/* Fills `ret`, which is zeroed; audit_result_free() in any case. Nothing can fail: what goes wrong is the verdict. */
-void audit_examine(struct audit_examiner *x, const struct audit_document *d, struct audit_result *ret);
+/* Starts the worker and sees that it can judge. ERR_WORKER. */
+int audit_examiner_check(struct audit_examiner *x, struct err *e);
+/* Begins with a document. */
+void audit_examine(struct audit_examiner *x, struct audit_examination *n);
+size_t audit_examiner_under_way(const struct audit_examiner *x);
+/* Waits until something happens to the documents under way. */
+void audit_examiner_wait(struct audit_examiner *x);
 void audit_result_free(struct audit_result *r);
 
 #endif

@@ -2,7 +2,7 @@
  * audit_pool.h - documents are judged by all cores and come out in the order they went in.
  *
  * A ring of few slots: the thread that finds documents waits when it is full, so memory is bounded by the ring, and it
- * is this same thread that gets the results. One thread per judge; a judge is used by its thread alone.
+ * is this same thread that gets the results. Each other thread has an examiner, and so a worker, of its own.
  */
 #ifndef USHER_CLI_AUDIT_POOL_H
 #define USHER_CLI_AUDIT_POOL_H
@@ -12,16 +12,14 @@
 struct audit_pool;
 
 struct audit_pool_options {
-    const struct judge_setup *setup;
-    bool with_conditions;
+    struct audit_examiner_options examiner;
     size_t threads; /* at least 1 */
-    int (*new_judge)(const struct judge_setup *s, struct audit_judge **ret, struct err *e);
     /* In the thread that calls audit_pool_add() and audit_pool_drain(), in the order of audit_pool_add(). */
     void (*done)(void *arg, const struct audit_document *d, struct audit_result *r);
     void *arg;
 };
 
-/* ERR_MEMORY, and what new_judge() says. */
+/* The first worker is seen to work. ERR_WORKER, ERR_MEMORY. */
 int audit_pool_new(const struct audit_pool_options *o, struct audit_pool **ret, struct err *e);
 /* Takes the document. Waits for room; calls done() for what has become ready. */
 void audit_pool_add(struct audit_pool *p, struct audit_document *d);

@@ -5,12 +5,17 @@
 
 #define DEADLINE_MS 20000 /* nobody else waits; a machine may be busy with other things */
 
+void cli_worker_options(struct worker_options *o)
+{
+    worker_options_init(o);
+    o->deadline_ms = DEADLINE_MS;
+}
+
 int cli_worker_open(struct worker **ret, struct err *e)
 {
     struct worker_options o;
 
-    worker_options_init(&o);
-    o.deadline_ms = DEADLINE_MS;
+    cli_worker_options(&o);
     return worker_open_blocking(&o, ret, e);
 }
 

@@ -7,6 +7,8 @@
 #include "router/worker.h"
 #include "saml/decrypt.h"
 
+/* What commands start a worker with. */
+void cli_worker_options(struct worker_options *o);
 /* One process, started with the first document; free it with worker_free(). ERR_WORKER, ERR_MEMORY. */
 int cli_worker_open(struct worker **ret, struct err *e);
 

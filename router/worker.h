@@ -82,6 +82,11 @@ int worker_call(struct event_base *base, struct worker *w, struct worker_request
 /* A worker with an event base of its own, for worker_call(NULL, ...); worker_free() frees both. `path` NULL:
  * worker_path(). ERR_WORKER, ERR_MEMORY. */
 int worker_open_blocking(const struct worker_options *o, struct worker **ret, struct err *e);
+/*
+ * For a command that keeps several requests of worker_open_blocking() in flight: waits until something happens to them,
+ * and calls `done` of those that it is the end of. If there is nothing to wait for, all are done with ERR_INTERNAL.
+ */
+void worker_wait(struct worker *w);
 /* Starts the process and sees that it answers: for a start that should fail at once if no worker can work. ERR_WORKER.
  */
 int worker_check(struct worker *w, struct err *e);

@@ -24,6 +24,21 @@ static void call_done(struct worker_request *r, struct slice reply, const struct
         (void)err_set(&c->err, ERR_MEMORY, "no memory for an answer of %zu octets", reply.n);
 }
 
+static void wait_once(struct event_base *base, struct worker *w)
+{
+    struct err why = ERR_INIT;
+
+    if (event_base_loop(base, EVLOOP_ONCE) == 0)
+        return;
+    (void)err_set(&why, ERR_INTERNAL, "nothing is left to wait for");
+    worker_give_up(w, &why);
+}
+
+void worker_wait(struct worker *w)
+{
+    wait_once(worker_base(w), w);
+}
+
 int worker_call(struct event_base *base, struct worker *w, struct worker_request *r, struct arena *a,
                 struct slice *ret_reply, struct err *e)
 {
@@ -33,12 +48,8 @@ int worker_call(struct event_base *base, struct worker *w, struct worker_request
     r->arg = &c;
     if (worker_submit(w, r, e) != 0)
         return -1;
-    while (!c.done) {
-        if (event_base_loop(base ? base : worker_base(w), EVLOOP_ONCE) != 0) {
-            (void)err_set(&c.err, ERR_INTERNAL, "nothing is left to wait for");
-            worker_give_up(w, &c.err);
-        }
-    }
+    while (!c.done)
+        wait_once(base ? base : worker_base(w), w);
     if (c.err.code != ERR_NONE) {
         *e = c.err;
         return -1;

@@ -11,6 +11,7 @@
 #include <openssl/sha.h>
 #include <openssl/x509.h>
 
+#include "base/clock.h"
 #include "saml/metadata.h"
 
 #define RSA_BITS_MAX 16384 /* OpenSSL refuses longer ones too; bounds what a verification can cost */
@@ -222,13 +223,19 @@ static void describe_subject(const X509 *cert, char *dst, size_t size)
     BIO_free(bio);
 }
 
+/* Not by timegm(), which opens the file of the time zone: certificates in messages are decoded in the worker. */
 static int64_t expiry(const X509 *cert)
 {
+    char text[64];
+    struct err ignored = ERR_INIT;
     struct tm tm;
+    int64_t t;
 
     if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) != 1)
         return 0;
-    return (int64_t)timegm(&tm);
+    (void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                   tm.tm_hour, tm.tm_min, tm.tm_sec);
+    return time_parse(slice_of(text), &t, &ignored) == 0 ? t : 0;
 }
 
 int saml_trust_add_cert(struct saml_trust *t, struct slice der, struct err *e)

@@ -1,9 +1,11 @@
 /*
  * examine.h - what `usher audit` makes of one document, for the unit programs of cli/: the whole way from text to
- * verdict and resemblances, with the judge in this process.
+ * verdict and resemblances, by the usher-worker of this build.
  */
 #ifndef USHER_TESTS_UNIT_CLI_EXAMINE_H
 #define USHER_TESTS_UNIT_CLI_EXAMINE_H
+
+#include <unistd.h>
 
 #include "tests/unit/unit.h"
 
@@ -28,20 +30,50 @@ static inline void attack_names(const struct audit_result *r, char dst[EXAMINE_N
     }
 }
 
-/* Free the result. `trusted` NULL: no --trust. */
+/* "build/NAME" of build/unit/cli/PROGRAM */
+static inline void examine_program(const char *name, char *dst, size_t size)
+{
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    assert_true(n > 0);
+    self[n] = '\0';
+    for (int up = 0; up < 3; up++) {
+        char *end = strrchr(self, '/');
+
+        assert_non_null(end);
+        *end = '\0';
+    }
+    assert_true((size_t)snprintf(dst, size, "%s/%s", self, name) < size);
+}
+
+static inline void examined(struct audit_examination *n)
+{
+    *(bool *)n->arg = true;
+}
+
+/* Free the result. */
 static inline void examine_as(const struct judge_setup *s, bool conditions, struct slice xml, struct audit_result *ret)
 {
-    struct audit_examiner x = {.setup = s, .with_conditions = conditions, .any_trust = s->ntrusts > 0};
+    char worker[4096];
+    struct audit_examiner_options o = {.setup = s, .with_conditions = conditions, .worker = worker};
     struct audit_document d = {.number = 1, .form = AUDIT_XML};
+    bool done = false;
+    struct audit_examination n = {.document = &d, .done = examined, .arg = &done};
+    struct audit_examiner *x = NULL;
     struct err e = ERR_INIT;
 
-    assert_ok(audit_judge_in_process(s, &x.judge, &e), &e);
+    examine_program("usher-worker", worker, sizeof worker);
+    assert_ok(audit_examiner_new(&o, &x, &e), &e);
     buf_init(&d.xml, xml.n + 1);
     buf_add_slice(&d.xml, xml);
-    memset(ret, 0, sizeof *ret);
-    audit_examine(&x, &d, ret);
+    audit_examine(x, &n);
+    while (!done)
+        audit_examiner_wait(x);
+    assert_int_equal(audit_examiner_under_way(x), 0);
+    *ret = n.result;
     buf_free(&d.xml);
-    audit_examiner_free(&x);
+    audit_examiner_free(x);
 }
 
 /* With this key pinned, or with no trust at all. */
