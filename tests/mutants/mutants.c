@@ -29,7 +29,7 @@
 
 unsigned mutant_selected = MUTANT_NONE;
 unsigned char *mutant_fired;
-unsigned mutant_last;
+unsigned mutant_last, mutant_explains;
 
 enum notice { NOT_REACHED = 0, REACHED, SAME, DIFFERS, DIES };
 
@@ -65,11 +65,11 @@ static size_t judge_unmutated(void)
             continue;
         }
         memset(fired, 0, mutant_sites_n);
-        mutant_last = MUTANT_NONE;
+        mutant_last = mutant_explains = MUTANT_NONE;
         mutant_fired = fired;
         case_judge(&rows.v[i], &v);
         mutant_fired = NULL;
-        explains[i] = v.accepted ? MUTANT_NONE : mutant_last;
+        explains[i] = v.accepted ? MUTANT_NONE : mutant_explains;
         for (size_t site = 0; site < mutant_sites_n; site++) {
             if (fired[site])
                 *at(site, i) = REACHED;
