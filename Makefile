@@ -182,7 +182,7 @@ $(MUTANT_DIR)/mutants: tests/mutants/mutants.c $(wildcard tests/unit/lab/case*.h
 	  $(MUTANT_OBJ) $(call archives,lab) $(call libs_for,lab)
 .PHONY: check-mutants
 check-mutants: $(MUTANT_DIR)/mutants
-	$(MUTANT_DIR)/mutants $(MUTANT_DIR)/report.txt
+	tests/tools/mutants.sh $(MUTANT_DIR)
 
 # --- benchmarks: tests/bench/NAME.c -------------------------------------------------------------------------------------
 BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
@@ -250,6 +250,7 @@ check: deps-check
 	$(MAKE) -j$(JOBS) VARIANT=release check-build
 	$(MAKE) -j$(JOBS) VARIANT=asan check-build
 	$(MAKE) -j$(JOBS) VARIANT=clang all
+	$(MAKE) -j$(JOBS) VARIANT=release check-mutants
 	$(MAKE) VARIANT=release check-run
 check-run:
 	$(PROVE_ENV) prove -j$(JOBS) -e '' $(CHECK_RUN)

@@ -1,6 +1,7 @@
 /* tricks.c - see tricks.h. */
 #include "lab/tricks.h"
 
+#include "lab/edit.h"
 #include "saml/check.h"
 
 #define ATTRIBUTES_MAX 64
@@ -58,6 +59,16 @@ static void sign_nothing(struct mint_response *m)
     m->sign = MINT_SIGN_NOTHING;
 }
 
+static void sign_assertion(struct mint_response *m)
+{
+    m->sign = MINT_SIGN_ASSERTION;
+}
+
+static void sign_response(struct mint_response *m)
+{
+    m->sign = MINT_SIGN_RESPONSE;
+}
+
 static void sha1(struct mint_response *m)
 {
     m->algorithm = "rsa-sha1";
@@ -84,6 +95,23 @@ const struct trick tricks[] = {
     {.name = "foreign-key", .expected = "signature-invalid", .help = "signed by a new key that shows the trusted certificate", .before = rsa_sha256, .forge_key = true},
     {.name = "tampered", .expected = "signature-invalid", .help = "the NameID is changed after signing", .tamper = true},
     {.name = "sha1", .expected = "algorithm-not-allowed", .help = "signed with rsa-sha1 by the right key", .before = sha1},
+    {.name = "xsw-1", .expected = "xml-id", .help = "signature wrapping: the signed Response inside the Signature of a forged one", .before = sign_response, .edit = "wrap 1"},
+    {.name = "xsw-2", .expected = "response-shape", .help = "... before that Signature", .before = sign_response, .edit = "wrap 2"},
+    {.name = "xsw-3", .expected = "response-shape", .help = "a forged Assertion before the signed one", .before = sign_assertion, .edit = "wrap 3"},
+    {.name = "xsw-4", .expected = "response-shape", .help = "... around it", .before = sign_assertion, .edit = "wrap 4"},
+    {.name = "xsw-5", .expected = "response-shape", .help = "the Signature in the forged one, the signed one behind it", .before = sign_assertion, .edit = "wrap 5"},
+    {.name = "xsw-6", .expected = "response-shape", .help = "the signed one in the Signature of the forged one", .before = sign_assertion, .edit = "wrap 6"},
+    {.name = "xsw-7", .expected = "response-shape", .help = "the forged one in Extensions, under the same ID", .before = sign_assertion, .edit = "wrap 7"},
+    {.name = "xsw-8", .expected = "response-shape", .help = "the signed one in an Object of the Signature", .before = sign_assertion, .edit = "wrap 8"},
+    {.name = "xsw-9", .expected = "signature-shape", .help = "a second SignedInfo", .before = sign_assertion, .edit = "wrap 9"},
+    {.name = "hidden-assertion", .expected = "response-shape", .help = "a forged Assertion in Status", .edit = "evil last in Status"},
+    {.name = "signature-moved", .expected = "signature-shape", .help = "the Assertion's Signature moved to the Response", .before = sign_assertion, .edit = "move Assertion/Signature after Issuer"},
+    {.name = "external-dtd", .expected = "xml-doctype", .help = "a DOCTYPE that names an external entity", .edit = "prepend '<!DOCTYPE x [<!ENTITY e SYSTEM \"http://127.0.0.1:9/\">]>'"},
+    {.name = "xpath", .expected = "transform-not-allowed", .help = "an XPath transform", .edit = "insert '<Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><XPath>true()</XPath></Transform>' after Transform"},
+    {.name = "external-reference", .expected = "signature-shape", .help = "a Reference to another document", .edit = "set URI of Reference to 'http://127.0.0.1:9/'"},
+    {.name = "empty-digest", .expected = "signature-invalid", .help = "the digest of nothing", .edit = "text of DigestValue is '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"},
+    {.name = "md5", .expected = "algorithm-not-allowed", .help = "says that it is signed with rsa-md5", .edit = "set Algorithm of SignatureMethod to '{more}rsa-md5'"},
+    {.name = "cut", .expected = "xml-syntax", .help = "the end is missing", .edit = "cut 10"},
 };
 /* clang-format on */
 const size_t tricks_n = sizeof tricks / sizeof *tricks;
@@ -133,6 +161,14 @@ static int tamper(struct slice signed_xml, struct buf *out, struct err *e)
     return buf_failed(out) ? err_set(e, ERR_LIMIT, "the Response does not fit %zu bytes", out->max) : 0;
 }
 
+static int edit(const char *line, struct buf *xml, struct buf *out, struct err *e)
+{
+    if (edit_apply(xml, slice_of(line), NULL, 0, e) != 0)
+        return -1;
+    buf_add_slice(out, buf_slice(xml));
+    return buf_failed(out) ? err_set(e, ERR_LIMIT, "the Response does not fit %zu bytes", out->max) : 0;
+}
+
 int trick_mint(const struct trick *t, const struct mint_response *m, const struct mint_key *k, struct buf *out,
                struct err *e)
 {
@@ -154,9 +190,9 @@ int trick_mint(const struct trick *t, const struct mint_response *m, const struc
         t->before(&changed);
     if (t->forge_key && mint_key_forge(k, &forged, e) != 0)
         goto out;
-    if (mint_response(&changed, forged ? forged : k, t->tamper ? &xml : out, e) != 0)
+    if (mint_response(&changed, forged ? forged : k, t->tamper || t->edit ? &xml : out, e) != 0)
         goto out;
-    r = t->tamper ? tamper(buf_slice(&xml), out, e) : 0;
+    r = t->tamper ? tamper(buf_slice(&xml), out, e) : t->edit ? edit(t->edit, &xml, out, e) : 0;
 out:
     mint_key_free(forged);
     buf_free(&xml);

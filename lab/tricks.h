@@ -18,6 +18,7 @@ struct trick {
     bool email_elsewhere, email_removed;     /* what happens to the e-mail claim, before signing */
     bool forge_key;                          /* sign with a new key that shows the trusted certificate */
     bool tamper;                             /* change the NameID after signing */
+    const char *edit;                        /* a line of lab/edit.h, carried out after signing; may be NULL */
 };
 
 extern const struct trick tricks[];

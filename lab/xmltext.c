@@ -114,12 +114,14 @@ static bool find_step(struct slice xml, size_t from, size_t to, struct slice ste
 {
     ptrdiff_t bracket = slice_find(step, '[');
     struct slice name = bracket < 0 ? step : slice_make(step.p, (size_t)bracket);
-    struct slice which = bracket < 0 ? SLICE("1") : slice_make(step.p + bracket + 1, step.n - (size_t)bracket - 2);
+    struct slice which = bracket < 0 ? SLICE("1") : slice_make(step.p + bracket + 1, step.n - (size_t)bracket - 1);
     struct slice part = slice_make(xml.p, to);
     uint64_t number = 0, seen = 0;
     size_t at = from;
     struct tag t;
 
+    if (bracket >= 0 && (which.n < 2 || which.p[--which.n] != ']'))
+        return false;
     (void)str_to_u64(which, 1000000, &number);
     while ((t = next_tag(part, &at)).kind != TAG_NONE) {
         if (t.kind == TAG_END || !slice_eq(local_name(part, &t), name))

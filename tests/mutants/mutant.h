@@ -23,6 +23,19 @@ extern const unsigned mutant_sites_n;
 extern unsigned mutant_selected;
 extern unsigned char *mutant_fired; /* mutant_sites_n of them; NULL: nobody wants to know */
 extern unsigned mutant_last;        /* of those that stand before a refusal, the one that fired last */
+extern unsigned mutant_explains;    /* what mutant_last was when the last error was raised */
+
+#undef err_set
+#undef err_mismatch
+#define err_set(e, code, ...) (mutant_raises(e), err_set_at((e), (code), __FILE__, __func__, __LINE__, __VA_ARGS__))
+#define err_mismatch(e, code, found, expected, ...) \
+    (mutant_raises(e), err_mismatch_at((e), (code), __FILE__, __func__, __LINE__, (found), (expected), __VA_ARGS__))
+
+static inline void mutant_raises(const struct err *e)
+{
+    if (e->code == ERR_NONE)
+        mutant_explains = mutant_last;
+}
 
 static inline bool mutant_hit(unsigned site)
 {

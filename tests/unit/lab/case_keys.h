@@ -7,6 +7,7 @@
  *   twin       the attacker's again; its certificate has the subject, issuer and serial number of idp's
  *   leaf       the attacker's again; its certificate is signed by idp's key, as if that were a CA
  *   sp         the service provider's own
+ *   expired    the certificate has ended
  *   e3         RSA with the public exponent 3
  *   rsa1024 rsa3072 p256 p384 p521
  */
@@ -27,6 +28,7 @@ struct case_key {
     const char *name, *type; /* RSA, RSA:bits, RSA:e3, a curve */
     const char *subject, *signer;
     const char *method; /* what it signs with unless a row says otherwise */
+    bool expired;       /* its certificate */
     EVP_PKEY *pkey;
     X509 *cert;
     struct mint_key *mint;
@@ -41,6 +43,7 @@ static struct case_key case_keys[] = {
     {.name = "leaf", .type = "RSA", .subject = "leaf", .signer = "idp", .method = "rsa-sha256"},
     {.name = "sp", .type = "RSA", .subject = "sp", .method = "rsa-sha256"},
     {.name = "e3", .type = "RSA:e3", .subject = "e3", .method = "rsa-sha256"},
+    {.name = "expired", .type = "RSA", .subject = "expired", .method = "rsa-sha256", .expired = true},
     {.name = "rsa1024", .type = "RSA:1024", .subject = "rsa1024", .method = "rsa-sha256"},
     {.name = "rsa3072", .type = "RSA:3072", .subject = "rsa3072", .method = "rsa-sha256"},
     {.name = "p256", .type = "P-256", .subject = "p256", .method = "ecdsa-sha256"},
@@ -83,8 +86,8 @@ static inline X509 *case_cert_make(const struct case_key *k, struct err *e)
     X509_NAME *name = cert ? X509_get_subject_name(cert) : NULL;
 
     if (!cert || X509_set_version(cert, 2) != 1 || ASN1_INTEGER_set(X509_get_serialNumber(cert), 1) != 1 ||
-        !X509_gmtime_adj(X509_getm_notBefore(cert), -60) || !X509_gmtime_adj(X509_getm_notAfter(cert), 3600) ||
-        X509_set_pubkey(cert, k->pkey) != 1 ||
+        !X509_gmtime_adj(X509_getm_notBefore(cert), -60) ||
+        !X509_gmtime_adj(X509_getm_notAfter(cert), k->expired ? -30 : 3600) || X509_set_pubkey(cert, k->pkey) != 1 ||
         X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)k->subject, -1, -1, 0) != 1 ||
         X509_set_issuer_name(cert, signer ? X509_get_subject_name(signer->cert) : name) != 1 ||
         X509_sign(cert, signer ? signer->pkey : k->pkey, EVP_sha256()) <= 0)

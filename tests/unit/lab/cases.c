@@ -64,6 +64,54 @@ static void every_row_comes_out_as_it_says(void **state)
     assert_true(rows.n - hostile >= 50);
 }
 
+/* "| RULE | what | N |" of the README, for this rule. -1: there is no such line. */
+static long rows_in_readme(const char *readme, const char *rule)
+{
+    char begin[64];
+    const char *line, *end;
+
+    (void)snprintf(begin, sizeof begin, "\n| %s | ", rule);
+    line = strstr(readme, begin);
+    end = line ? strchr(line + 1, '\n') : NULL;
+    if (!end)
+        return -1;
+    for (end -= 2; end[-1] != '|';)
+        end--;
+    return atol(end);
+}
+
+static void every_rule_is_in_the_readme_with_its_rows(void **state)
+{
+    char *readme = unit_read_file(ROWS, "README.md", NULL);
+    long in_all = 0, listed = 0;
+
+    (void)state;
+    for (size_t i = 0; i < rows.n; i++) {
+        const char *rule = rows.v[i].rule;
+        long n = 0;
+        bool first = true;
+
+        for (size_t k = 0; k < rows.n; k++) {
+            n += strcmp(rows.v[k].rule, rule) == 0;
+            first = first && (k >= i || strcmp(rows.v[k].rule, rule) != 0);
+        }
+        if (rows_in_readme(readme, rule) != n)
+            fail_msg("rule %s has %ld rows; the README says %ld", rule, n, rows_in_readme(readme, rule));
+        in_all += first ? n : 0;
+    }
+    /* and no rule is listed that has none */
+    for (const char *line = readme; (line = strstr(line, "\n| ")) != NULL; line++) {
+        const char *end = strchr(line + 1, '\n'), *number = end ? end - 2 : line;
+
+        while (number > line && number[-1] != '|')
+            number--;
+        listed += atol(number);
+    }
+    assert_int_equal(in_all, rows.n);
+    assert_int_equal(listed, rows.n);
+    free(readme);
+}
+
 static int show(int argc, char **argv)
 {
     for (size_t i = 0; i < rows.n; i++) {
@@ -91,7 +139,8 @@ static int show(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_row_comes_out_as_it_says)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_row_comes_out_as_it_says),
+                                       cmocka_unit_test(every_rule_is_in_the_readme_with_its_rows)};
     struct err e = ERR_INIT;
     int rc;
 
