@@ -15,6 +15,10 @@ for program in "$dir"/*; do
     objects="$objects -object $program"
 done
 [ -n "$objects" ] || { echo "coverage.sh: no program in $dir" >&2; exit 1; }
+# what no program has linked counts too
+for object in "$(dirname "$dir")/obj/$folder"/*.o; do
+    objects="$objects -object $object"
+done
 "llvm-profdata-$version" merge -sparse -o "$work/all" "$work"/*.raw
 # shellcheck disable=SC2086 # a list of options; the sources were compiled as ./FOLDER/FILE.c
 "llvm-cov-$version" export -summary-only -instr-profile "$work/all" $objects |

@@ -1,5 +1,5 @@
 #!/bin/sh
-# long.sh BUILD - `make check-long`: what takes too long for every `make check`. Kills under load, fuzzing, a soak of slow clients. The
+# long.sh BUILD - `make check-long`: what takes too long for every `make check`. Kills under load, fuzzing and what its corpora reach, a soak of slow clients. The
 # output is also written to docs/check-long.md, whatever it says.
 #
 # USHER_KILLS (200), USHER_FUZZ_SECONDS for each fuzzer (60), USHER_SOAK_SECONDS (90), USHER_DIFFERENTIAL (100000)
@@ -43,6 +43,7 @@ part() {
 part "$USHER_KILLS kills while people log in" tests/e2e/kill.t
 part "Slow clients for $USHER_SOAK_SECONDS seconds" tests/long/slow.t
 part "usher against bare xmlsec, $USHER_DIFFERENTIAL mutations of each document" "$build/unit/lab/differential"
+part "Lines of saml/ that the corpora reach" ${MAKE:-make} -s -j2 BUILD="$build" coverage
 if ${MAKE:-make} -s -j2 VARIANT=fuzz BUILD="$build" fuzzers; then
 	part "Every fuzzer for $USHER_FUZZ_SECONDS seconds" tests/tools/fuzz.sh "$build/fuzz/fuzz" "$USHER_FUZZ_SECONDS"
 else
