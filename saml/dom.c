@@ -163,6 +163,24 @@ void dom_free(xmlDoc *doc)
     end_document();
 }
 
+int dom_canonical(xmlDoc *doc, size_t max, struct arena *a, struct slice *ret, struct err *e)
+{
+    xmlChar *bytes = NULL;
+    int n = xmlC14NDocDumpMemory(doc, NULL, XML_C14N_EXCLUSIVE_1_0, NULL, 0, &bytes);
+    int result = -1;
+
+    if (n <= 0 || !bytes)
+        (void)err_set(e, ERR_XML_SYNTAX, "the document cannot be canonicalized");
+    else if ((size_t)n > max)
+        (void)err_set(e, ERR_XML_LIMIT, "the canonical form has more than %zu octets", max);
+    else if ((*ret = arena_slice(a, slice_make(bytes, (size_t)n))).p == NULL)
+        (void)err_set(e, ERR_MEMORY, "no room for the canonical form");
+    else
+        result = 0;
+    xmlFree(bytes);
+    return result;
+}
+
 xmlNode *dom_root(xmlDoc *doc)
 {
     return xmlDocGetRootElement(doc);

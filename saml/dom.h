@@ -25,6 +25,10 @@ int dom_parse(struct slice xml, const struct prescan_limits *limits, struct _xml
 void dom_free(struct _xmlDoc *doc);
 struct _xmlNode *dom_root(struct _xmlDoc *doc);
 
+/* The whole document in exclusive canonicalization without comments. ERR_XML_SYNTAX (it cannot be), ERR_XML_LIMIT (past
+ * `max` octets), ERR_MEMORY. */
+int dom_canonical(struct _xmlDoc *doc, size_t max, struct arena *a, struct slice *ret, struct err *e);
+
 /* An element of this namespace and local name. NULL is not. */
 bool dom_is(const struct _xmlNode *node, const char *ns, const char *local);
 bool dom_is_element(const struct _xmlNode *node);
@@ -83,6 +87,12 @@ int locate_sweep(const struct located *found, struct err *e);
 int dsig_verify(struct _xmlNode *signature, struct _xmlNode *parent, enum saml_element what,
                 const struct saml_trust *trust, unsigned allow, struct arena *a, struct saml_signature *ret,
                 struct err *e);
+
+/*
+ * The trust that counts: the only one, or that of the issuer, which is unsigned here: it chooses whose keys to try, and
+ * nothing else may come of it. ERR_ISSUER, ERR_INTERNAL.
+ */
+int verify_choose_trust(const struct saml_verify_request *rq, struct slice issuer, size_t *ret, struct err *e);
 
 /*
  * saml_verify_message() for SAML_MESSAGE_METADATA. With a trust: the root's Signature verifies by one of its keys and

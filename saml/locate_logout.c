@@ -33,40 +33,6 @@ static int locate_logout(xmlDoc *doc, struct located *ret, struct err *e)
     return 0;
 }
 
-/* As for a Response: the Issuer that stands there chooses whose keys to try, and nothing else may come of it. */
-static int choose_trust(const struct saml_verify_request *rq, struct slice issuer, size_t *ret, struct err *e)
-{
-    char found[160];
-
-    *ret = 0;
-    if (!rq->by_issuer)
-        return rq->ntrusts == 1 ? 0 : err_set(e, ERR_INTERNAL, "%zu trusts and no rule to choose by", rq->ntrusts);
-    issuer = slice_trim(issuer);
-    for (size_t i = 0; issuer.n && i < rq->ntrusts; i++) {
-        if (rq->trusts[i]->issuer && slice_is(issuer, rq->trusts[i]->issuer)) {
-            *ret = i;
-            return 0;
-        }
-    }
-    str_cut(found, sizeof found, issuer);
-    return err_mismatch(e, ERR_ISSUER, issuer.n ? found : NULL, "the entity ID of a configured identity provider",
-                        "no identity provider of this name");
-}
-
-static int canonical(xmlDoc *doc, struct arena *a, struct slice *ret, struct err *e)
-{
-    xmlChar *text = NULL;
-    int n = xmlC14NDocDumpMemory(doc, NULL, XML_C14N_EXCLUSIVE_1_0, NULL, 0, &text);
-
-    if (n <= 0 || !text) {
-        xmlFree(text);
-        return err_set(e, ERR_XML_SYNTAX, "the message could not be canonicalized");
-    }
-    *ret = arena_slice(a, slice_make(text, (size_t)n));
-    xmlFree(text);
-    return ret->p ? 0 : err_set(e, ERR_MEMORY, "no room for the message");
-}
-
 static int take_bytes(const struct located *l, const struct saml_trust *trust, struct arena *a, struct saml_signed *s,
                       struct err *e)
 {
@@ -75,7 +41,7 @@ static int take_bytes(const struct located *l, const struct saml_trust *trust, s
 
     if (!l->response_signature) {
         s->plain_what = what;
-        return canonical(l->response->doc, a, &s->plain, e);
+        return dom_canonical(l->response->doc, SAML_XML_MAX, a, &s->plain, e);
     }
     s->nsig = 1;
     return dsig_verify(l->response_signature, l->response, what, trust, trust->allow, a, &s->sig[0], e);
@@ -90,7 +56,7 @@ int verify_logout(const struct saml_verify_request *rq, struct arena *a, struct 
 
     if (dom_parse(rq->xml, &prescan_message, &doc, e) != 0)
         return -1;
-    if (locate_logout(doc, &l, e) == 0 && choose_trust(rq, l.outer.issuer, &s.trust, e) == 0 &&
+    if (locate_logout(doc, &l, e) == 0 && verify_choose_trust(rq, l.outer.issuer, &s.trust, e) == 0 &&
         take_bytes(&l, rq->trusts[s.trust], a, &s, e) == 0) {
         *ret = s;
         result = 0;

@@ -41,24 +41,11 @@ static int signed_metadata(xmlNode *root, const struct saml_trust *signer, struc
     return 0;
 }
 
-/* Exclusive canonicalization without comments, so that the strict reader meets one spelling whatever was fetched. */
-static int canonical_metadata(xmlDoc *doc, struct arena *a, struct saml_signed *ret, struct err *e)
+/* So that the strict reader meets one spelling whatever was fetched. */
+static int plain_metadata(struct _xmlDoc *doc, struct arena *a, struct saml_signed *ret, struct err *e)
 {
-    xmlChar *bytes = NULL;
-    int n = xmlC14NDocDumpMemory(doc, NULL, XML_C14N_EXCLUSIVE_1_0, NULL, 0, &bytes);
-    int result = -1;
-
-    if (n <= 0 || !bytes)
-        (void)err_set(e, ERR_METADATA, "the metadata cannot be canonicalized");
-    else if ((size_t)n > SAML_METADATA_MAX)
-        (void)err_set(e, ERR_XML_LIMIT, "the canonical form has more than %d octets", SAML_METADATA_MAX);
-    else if (!(ret->plain = arena_slice(a, slice_make(bytes, (size_t)n))).p)
-        (void)err_set(e, ERR_MEMORY, "no room for the metadata");
-    else
-        result = 0;
-    xmlFree(bytes);
-    ret->plain_what = result == 0 ? SAML_METADATA : SAML_NOTHING;
-    return result;
+    ret->plain_what = SAML_METADATA;
+    return dom_canonical(doc, SAML_METADATA_MAX, a, &ret->plain, e);
 }
 
 int verify_metadata(const struct saml_verify_request *rq, struct arena *a, struct saml_signed *ret, struct err *e)
@@ -76,7 +63,7 @@ int verify_metadata(const struct saml_verify_request *rq, struct arena *a, struc
     if (!dom_is(root, SAML_NS_METADATA, "EntityDescriptor") && !dom_is(root, SAML_NS_METADATA, "EntitiesDescriptor"))
         (void)dom_refuse(root, ERR_METADATA, e, "the root element is not of SAML metadata");
     else
-        result = rq->ntrusts == 1 ? signed_metadata(root, rq->trusts[0], a, &s, e) : canonical_metadata(doc, a, &s, e);
+        result = rq->ntrusts == 1 ? signed_metadata(root, rq->trusts[0], a, &s, e) : plain_metadata(doc, a, &s, e);
     dom_free(doc);
     if (result == 0)
         *ret = s;

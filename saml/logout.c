@@ -10,140 +10,91 @@
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 
-#include "base/clock.h"
 #include "base/encode.h"
 #include "saml/algorithm.h"
 #include "saml/names.h"
+#include "saml/reader.h"
 #include "saml/redirect.h"
-#include "saml/token.h"
 
 #define EC_VALUE_MAX 144 /* an ECDSA signature by P-521: 132 octets, in DER up to 139 */
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
-struct reader {
-    struct tokenizer t;
-    struct token tok; /* the last one read */
-};
-
-/* Raises ERR_LOGOUT with the place; evaluates to -1. */
-#define bad(r, e, ...) at_place((r), (e), err_set((e), ERR_LOGOUT, __VA_ARGS__))
-
-static int at_place(const struct reader *r, struct err *e, int rc)
+/* From a start tag past its end tag to the next child: the value between. */
+static int read_value(struct reader *r, const char *what, struct slice *ret, struct err *e)
 {
-    char path[100];
-
-    token_path(&r->t, path, sizeof path);
-    (void)err_at(e, "%s", path);
-    return rc;
-}
-
-static bool is_start(const struct reader *r, const char *ns, const char *local)
-{
-    return r->tok.kind == TOKEN_START && token_is(&r->tok, ns, local);
-}
-
-/* To the next child's start tag, or to the parent's end tag; between them only white space and comments may stand. */
-static int next_child(struct reader *r, struct err *e)
-{
-    do {
-        if (token_next(&r->t, &r->tok, e) != 0)
-            return -1;
-        if (r->tok.kind == TOKEN_CDATA || (r->tok.kind == TOKEN_TEXT && slice_trim(r->tok.text).n > 0))
-            return bad(r, e, "text between elements");
-    } while (r->tok.kind != TOKEN_START && r->tok.kind != TOKEN_STOP);
-    return 0;
-}
-
-static int skip_child(struct reader *r, struct err *e)
-{
-    return token_skip(&r->t, e) != 0 ? -1 : next_child(r, e);
-}
-
-/* From a start tag past its end tag to the next child: the trimmed text between, which is one run of characters or one
- * CDATA section and not empty. Split by a comment or an element, two readers would not see the same value. */
-static int required_text(struct reader *r, const char *what, struct slice *ret, struct err *e)
-{
-    if (token_next(&r->t, &r->tok, e) != 0)
-        return -1;
-    if (r->tok.kind != TOKEN_TEXT && r->tok.kind != TOKEN_CDATA)
-        return bad(r, e, "%s is empty or not plain text", what);
-    *ret = slice_trim(r->tok.text);
-    if (token_next(&r->t, &r->tok, e) != 0)
-        return -1;
-    if (r->tok.kind != TOKEN_STOP)
-        return bad(r, e, "%s is split by a comment, CDATA section or element", what);
-    return ret->n > 0 ? next_child(r, e) : bad(r, e, "%s is empty", what);
-}
-
-/* An xs:dateTime; 0 if it is absent, which is why the one value that reads as 0 is refused. */
-static int time_attr(struct reader *r, const char *name, bool required, int64_t *ret, struct err *e)
-{
-    struct slice text = token_attr(&r->tok, name);
-    struct err why = ERR_INIT;
-
-    *ret = 0;
-    if (!text.p && !required)
-        return 0;
-    if (text.p && time_parse(text, ret, &why) == 0 && *ret > 0)
-        return 0;
-    *ret = 0;
-    return bad(r, e, "%s is missing or not a time in UTC", name);
+    return reader_text(r, what, ret, e) != 0 ? -1 : reader_child(r, e);
 }
 
 /* The start tag of the root (3.2.1, 3.2.2). */
 static int read_root(struct reader *r, struct saml_logout *l, struct err *e)
 {
-    if (is_start(r, SAML_NS_PROTOCOL, "LogoutResponse"))
+    struct slice issued;
+
+    if (reader_is(r, SAML_NS_PROTOCOL, "LogoutResponse"))
         l->is_response = true;
-    else if (!is_start(r, SAML_NS_PROTOCOL, "LogoutRequest"))
-        return bad(r, e, "not a samlp:LogoutRequest or samlp:LogoutResponse");
+    else if (!reader_is(r, SAML_NS_PROTOCOL, "LogoutRequest"))
+        return reader_refuse(r, e, "not a samlp:LogoutRequest or samlp:LogoutResponse");
     if (!slice_is(token_attr(&r->tok, "Version"), "2.0"))
-        return bad(r, e, "Version is not 2.0");
+        return reader_refuse(r, e, "Version is not 2.0");
     l->id = token_attr(&r->tok, "ID");
     if (!token_is_ncname(l->id))
-        return bad(r, e, "ID is missing or not an NCName");
+        return reader_refuse(r, e, "ID is missing or not an NCName");
     l->destination = token_attr(&r->tok, "Destination");
-    if (time_attr(r, "IssueInstant", true, &l->issue_instant, e) != 0)
+    if (reader_attr(r, "IssueInstant", &issued, e) != 0 || reader_time(r, "IssueInstant", &l->issue_instant, e) != 0)
         return -1;
     if (l->is_response) {
         l->in_response_to = token_attr(&r->tok, "InResponseTo");
         return 0;
     }
-    return time_attr(r, "NotOnOrAfter", false, &l->not_on_or_after, e);
+    return reader_time(r, "NotOnOrAfter", &l->not_on_or_after, e);
 }
 
 /* Issuer and Extensions. A Signature was taken out of the bytes that it covers, and the redirect binding has none
  * (bindings 3.4.4.1): one that is still there was verified by nobody. */
 static int read_head(struct reader *r, struct saml_logout *l, struct err *e)
 {
-    if (next_child(r, e) != 0)
+    if (reader_child(r, e) != 0)
         return -1;
-    if (is_start(r, SAML_NS_ASSERTION, "Issuer") && required_text(r, "Issuer", &l->issuer, e) != 0)
+    if (reader_is(r, SAML_NS_ASSERTION, "Issuer") && read_value(r, "Issuer", &l->issuer, e) != 0)
         return -1;
-    if (is_start(r, SAML_NS_DSIG, "Signature"))
-        return bad(r, e, "a Signature in XML that nobody has verified");
-    if (is_start(r, SAML_NS_PROTOCOL, "Extensions") && skip_child(r, e) != 0)
+    if (reader_is(r, SAML_NS_DSIG, "Signature"))
+        return reader_refuse(r, e, "a Signature in XML that nobody has verified");
+    if (reader_is(r, SAML_NS_PROTOCOL, "Extensions") && reader_skip_child(r, e) != 0)
         return -1;
     return 0;
+}
+
+/*
+ * Whom it is about. In a message that is not signed a stranger may have put any ciphertext, and what becomes of it
+ * would tell him about the plaintext (see verify_encrypted() in verify.c), so nothing there is decrypted.
+ */
+static int read_whom(struct reader *r, struct saml_logout *l, struct err *e)
+{
+    struct reader_name name = {.value = {NULL, 0}};
+
+    if (reader_is(r, SAML_NS_ASSERTION, "EncryptedID") && !l->is_signed)
+        return reader_place(r, e, err_set(e, ERR_SIGNATURE_MISSING, "an encrypted name in an unsigned LogoutRequest"));
+    if (!reader_is(r, SAML_NS_ASSERTION, "NameID") && !reader_is(r, SAML_NS_ASSERTION, "EncryptedID"))
+        return reader_refuse(r, e, "a LogoutRequest without NameID");
+    if (reader_name(r, &name, e) != 0)
+        return -1;
+    l->name_id = name.value;
+    l->name_id_format = name.format;
+    l->name_qualifier = name.qualifier;
+    l->sp_name_qualifier = name.sp_qualifier;
+    return reader_child(r, e);
 }
 
 /* LogoutRequest (3.7.1): whom it is about, and which of their sessions. */
 static int read_request(struct reader *r, struct saml_logout *l, struct err *e)
 {
-    if (is_start(r, SAML_NS_ASSERTION, "EncryptedID"))
-        return at_place(r, e, err_set(e, ERR_DECRYPT_KEY, "the name in the LogoutRequest is encrypted"));
-    if (!is_start(r, SAML_NS_ASSERTION, "NameID"))
-        return bad(r, e, "a LogoutRequest without NameID");
-    l->name_id_format = token_attr(&r->tok, "Format");
-    l->name_qualifier = token_attr(&r->tok, "NameQualifier");
-    l->sp_name_qualifier = token_attr(&r->tok, "SPNameQualifier");
-    if (required_text(r, "NameID", &l->name_id, e) != 0)
+    if (read_whom(r, l, e) != 0)
         return -1;
-    while (is_start(r, SAML_NS_PROTOCOL, "SessionIndex")) {
+    while (reader_is(r, SAML_NS_PROTOCOL, "SessionIndex")) {
         if (l->nsession_index == SAML_SESSION_INDEXES_MAX)
-            return bad(r, e, "more than %d SessionIndex elements", SAML_SESSION_INDEXES_MAX);
-        if (required_text(r, "SessionIndex", &l->session_index[l->nsession_index++], e) != 0)
+            return reader_refuse(r, e, "more than %d SessionIndex elements", SAML_SESSION_INDEXES_MAX);
+        if (read_value(r, "SessionIndex", &l->session_index[l->nsession_index++], e) != 0)
             return -1;
     }
     return 0;
@@ -152,62 +103,53 @@ static int read_request(struct reader *r, struct saml_logout *l, struct err *e)
 /* LogoutResponse (3.7.2, 3.2.2): the Status, whatever it says. */
 static int read_response(struct reader *r, struct saml_logout *l, struct err *e)
 {
-    if (!is_start(r, SAML_NS_PROTOCOL, "Status"))
-        return bad(r, e, "a LogoutResponse without Status");
-    if (next_child(r, e) != 0)
+    if (!reader_is(r, SAML_NS_PROTOCOL, "Status"))
+        return reader_refuse(r, e, "a LogoutResponse without Status");
+    if (reader_child(r, e) != 0)
         return -1;
     l->status_code = token_attr(&r->tok, "Value");
-    if (!is_start(r, SAML_NS_PROTOCOL, "StatusCode") || l->status_code.n == 0)
-        return bad(r, e, "a Status that does not begin with a StatusCode");
-    if (next_child(r, e) != 0)
+    if (!reader_is(r, SAML_NS_PROTOCOL, "StatusCode") || l->status_code.n == 0)
+        return reader_refuse(r, e, "a Status that does not begin with a StatusCode");
+    if (reader_child(r, e) != 0)
         return -1;
-    if (is_start(r, SAML_NS_PROTOCOL, "StatusCode")) {
+    if (reader_is(r, SAML_NS_PROTOCOL, "StatusCode")) {
         l->sub_status = token_attr(&r->tok, "Value");
-        if (skip_child(r, e) != 0)
+        if (reader_skip_child(r, e) != 0)
             return -1;
     }
     if (r->tok.kind != TOKEN_STOP)
-        return bad(r, e, "an unknown child of StatusCode");
-    if (next_child(r, e) != 0)
+        return reader_refuse(r, e, "an unknown child of StatusCode");
+    if (reader_child(r, e) != 0)
         return -1;
-    if (is_start(r, SAML_NS_PROTOCOL, "StatusMessage") && skip_child(r, e) != 0)
+    if (reader_is(r, SAML_NS_PROTOCOL, "StatusMessage") && reader_skip_child(r, e) != 0)
         return -1;
-    if (is_start(r, SAML_NS_PROTOCOL, "StatusDetail") && skip_child(r, e) != 0)
+    if (reader_is(r, SAML_NS_PROTOCOL, "StatusDetail") && reader_skip_child(r, e) != 0)
         return -1;
-    return r->tok.kind == TOKEN_STOP ? next_child(r, e) : bad(r, e, "an unknown child of Status");
+    return r->tok.kind == TOKEN_STOP ? reader_child(r, e) : reader_refuse(r, e, "an unknown child of Status");
 }
 
-static int reader_new(struct slice xml, unsigned flags, struct arena *a, struct reader **ret, struct err *e)
+static int open_message(const struct reader_source *source, struct arena *a, struct reader **ret, struct err *e)
 {
-    struct reader *r = arena_alloc(a, sizeof *r);
-
-    if (!r)
-        return err_set(e, ERR_MEMORY, "no memory for the logout message");
-    if (xml.n > SAML_LOGOUT_MAX)
-        return err_set(e, ERR_LIMIT, "a logout message of %zu octets, more than %d", xml.n, SAML_LOGOUT_MAX);
-    if (token_init(&r->t, xml, flags, ERR_LOGOUT, a, e) != 0)
-        return -1;
-    do {
-        if (token_next(&r->t, &r->tok, e) != 0)
-            return -1;
-    } while (r->tok.kind != TOKEN_START && r->tok.kind != TOKEN_EOF);
-    *ret = r;
-    return 0;
+    if (source->xml.n > SAML_LOGOUT_MAX)
+        return err_set(e, ERR_LIMIT, "a logout message of %zu octets, more than %d", source->xml.n, SAML_LOGOUT_MAX);
+    return reader_open(source, a, ret, e);
 }
 
-static int read_message(struct slice xml, unsigned flags, struct arena *a, struct saml_logout *ret, struct err *e)
+/* `signer` NULL: nobody vouches for it. */
+static int read_message(const struct reader_source *source, const struct saml_signer *signer, struct arena *a,
+                        struct saml_logout *ret, struct err *e)
 {
-    struct saml_logout l = {.is_response = false};
+    struct saml_logout l = {.is_signed = signer != NULL};
     struct reader *r;
 
-    if (reader_new(xml, flags, a, &r, e) != 0 || read_root(r, &l, e) != 0 || read_head(r, &l, e) != 0 ||
-        (l.is_response ? read_response(r, &l, e) : read_request(r, &l, e)) != 0)
+    if (signer)
+        l.signer = *signer;
+    if (open_message(source, a, &r, e) != 0 || read_root(r, &l, e) != 0 || read_head(r, &l, e) != 0 ||
+        (l.is_response ? read_response(r, &l, e) : read_request(r, &l, e)) != 0 ||
+        reader_stop(r, "a logout message", e) != 0)
         return -1;
-    if (r->tok.kind != TOKEN_STOP)
-        return bad(r, e, "%.*s does not belong in a logout message, or not here, or not again",
-                   SLICE_ARG(r->tok.local));
     do { /* the tokenizer lets nothing but comments and white space follow */
-        if (token_next(&r->t, &r->tok, e) != 0)
+        if (reader_next(r, e) != 0)
             return -1;
     } while (r->tok.kind != TOKEN_EOF);
     *ret = l;
@@ -216,14 +158,15 @@ static int read_message(struct slice xml, unsigned flags, struct arena *a, struc
 
 int saml_logout_peek_xml(struct slice xml, struct arena *a, struct slice *ret_issuer, struct err *e)
 {
+    struct reader_source source = {.xml = xml, .flags = TOKEN_DOCUMENT, .code = ERR_LOGOUT};
     struct saml_logout l = {.is_response = false};
     struct reader *r;
 
-    if (reader_new(xml, TOKEN_DOCUMENT, a, &r, e) != 0 || read_root(r, &l, e) != 0 || next_child(r, e) != 0)
+    if (open_message(&source, a, &r, e) != 0 || read_root(r, &l, e) != 0 || reader_child(r, e) != 0)
         return -1;
-    if (!is_start(r, SAML_NS_ASSERTION, "Issuer"))
+    if (!reader_is(r, SAML_NS_ASSERTION, "Issuer"))
         return err_set(e, ERR_ISSUER, "the logout message does not name its issuer");
-    return required_text(r, "Issuer", ret_issuer, e);
+    return read_value(r, "Issuer", ret_issuer, e);
 }
 
 /* --- the redirect binding ---------------------------------------------------------------------------------------- */
@@ -288,20 +231,18 @@ static int verify_query(const struct redirect_query *q, const struct saml_trust 
 int saml_logout_redirect(struct slice query, const struct saml_trust *trust, unsigned allow,
                          const struct saml_sp_keys *keys, struct arena *a, struct saml_logout *ret, struct err *e)
 {
-    struct saml_logout l;
+    struct reader_source source = {.flags = TOKEN_DOCUMENT, .code = ERR_LOGOUT, .keys = keys, .allow = allow};
     struct saml_signer signer = {.key = NULL};
     struct redirect_query q;
-    struct slice xml;
+    struct saml_logout l;
 
-    (void)keys;
     if (redirect_split(query, a, &q, e) != 0 || (q.octets.p && verify_query(&q, trust, allow, &signer, e) != 0) ||
-        redirect_message(&q, SAML_LOGOUT_MAX, a, &xml, e) != 0 || read_message(xml, TOKEN_DOCUMENT, a, &l, e) != 0)
+        redirect_message(&q, SAML_LOGOUT_MAX, a, &source.xml, e) != 0 ||
+        read_message(&source, signer.key ? &signer : NULL, a, &l, e) != 0)
         return -1;
     if (l.is_response != q.is_response)
         return err_set(e, ERR_LOGOUT, "a request as SAMLResponse, or a response as SAMLRequest");
     l.relay_state = q.relay_state;
-    l.is_signed = signer.key != NULL;
-    l.signer = signer;
     *ret = l;
     return 0;
 }
@@ -312,20 +253,19 @@ int saml_logout_signed(const struct saml_signed *s, const struct saml_trust *tru
                        const struct saml_sp_keys *keys, struct arena *a, struct saml_logout *ret, struct err *e)
 {
     enum saml_element what = s->nsig ? s->sig[0].what : s->plain_what;
+    struct reader_source source = {.code = ERR_LOGOUT, .keys = keys, .allow = allow};
     struct saml_signer signers[2] = {{.key = NULL}};
     struct saml_logout l;
 
-    (void)keys;
     if (what != SAML_LOGOUT_REQUEST && what != SAML_LOGOUT_RESPONSE)
         return err_set(e, ERR_RECHECK, "what came back is not a logout message");
     if (s->nsig && saml_recheck(s, trust, allow, signers, e) != 0)
         return -1;
-    if (read_message(s->nsig ? s->sig[0].element : s->plain, 0, a, &l, e) != 0)
+    source.xml = s->nsig ? s->sig[0].element : s->plain;
+    if (read_message(&source, s->nsig ? &signers[0] : NULL, a, &l, e) != 0)
         return -1;
     if (l.is_response != (what == SAML_LOGOUT_RESPONSE))
         return err_set(e, ERR_RECHECK, "what came back is another message than it is said to be");
-    l.is_signed = s->nsig != 0;
-    l.signer = signers[0];
     *ret = l;
     return 0;
 }

@@ -46,8 +46,9 @@ struct saml_logout_expect {
  * A message of the redirect binding, from the raw query string. Chooses nothing: `trust` is that of the identity
  * provider that the (unsigned) issuer names; saml_logout_peek() reads it. A parameter twice, a Signature without
  * SigAlg, another order than the signed one: refused. A Signature that is there must hold; so must it not be that of
- * XML, which has no place in this binding. `keys`: an EncryptedID is decrypted. ERR_FORM, ERR_ENCODING, ERR_LIMIT,
- * ERR_ALGORITHM, ERR_KEY_WEAK, ERR_SIGNATURE, ERR_LOGOUT (not a logout message as it should be), ERR_ENCRYPTED.
+ * XML, which has no place in this binding. `keys`: an EncryptedID is decrypted if the message is signed. ERR_FORM,
+ * ERR_ENCODING, ERR_LIMIT, ERR_ALGORITHM, ERR_KEY_WEAK, ERR_SIGNATURE, ERR_SIGNATURE_MISSING (an EncryptedID in what is
+ * not signed), ERR_LOGOUT (not a logout message as it should be), ERR_DECRYPT, ERR_DECRYPT_KEY.
  */
 int saml_logout_redirect(struct slice query, const struct saml_trust *trust, unsigned allow,
                          const struct saml_sp_keys *keys, struct arena *a, struct saml_logout *ret, struct err *e);

@@ -24,26 +24,20 @@ static int read_head(struct reader *r, struct slice *ret_id, int64_t *ret_issue_
  * Subject (2.4.1)
  */
 
-static int read_name_id(struct reader *r, struct saml_assertion *as, struct err *e)
-{
-    if (!reader_is(r, SAML_NS_ASSERTION, "NameID"))
-        return reader_refuse(r, e, "the Subject does not begin with a NameID");
-    as->name_id_format = token_attr(&r->tok, "Format");
-    as->name_qualifier = token_attr(&r->tok, "NameQualifier");
-    as->sp_name_qualifier = token_attr(&r->tok, "SPNameQualifier");
-    return reader_text(r, "NameID", &as->name_id, e);
-}
-
 /* NameID, or EncryptedID with a NameID in it (2.2.4). A BaseID, or an Assertion as an identifier, nobody sends. */
 static int read_identifier(struct reader *r, struct saml_assertion *as, struct err *e)
 {
-    struct reader *inner;
+    struct reader_name name = {.value = {NULL, 0}};
 
-    if (!reader_is(r, SAML_NS_ASSERTION, "EncryptedID"))
-        return read_name_id(r, as, e);
-    if (reader_decrypt(r, SAML_NS_ASSERTION, "NameID", &inner, e) != 0)
+    if (!reader_is(r, SAML_NS_ASSERTION, "NameID") && !reader_is(r, SAML_NS_ASSERTION, "EncryptedID"))
+        return reader_refuse(r, e, "the Subject does not begin with a NameID");
+    if (reader_name(r, &name, e) != 0)
         return -1;
-    return read_name_id(inner, as, e) != 0 || reader_next(inner, e) != 0 ? -1 : 0; /* nothing but the end follows */
+    as->name_id = name.value;
+    as->name_id_format = name.format;
+    as->name_qualifier = name.qualifier;
+    as->sp_name_qualifier = name.sp_qualifier;
+    return 0;
 }
 
 /* SubjectConfirmationData (2.4.1.2): its attributes count, its content (a KeyInfo, say) belongs to other methods. */
@@ -410,6 +404,7 @@ static int read_response(struct reader *r, struct saml_response *resp, struct sa
 int saml_read(struct slice element, enum saml_element what, const struct saml_sp_keys *keys, unsigned allow,
               struct arena *a, struct saml_response *ret_response, struct saml_assertion *ret, struct err *e)
 {
+    struct reader_source source = {.xml = element, .code = ERR_READ, .keys = keys, .allow = allow};
     struct reader *r;
     int rc;
 
@@ -417,7 +412,7 @@ int saml_read(struct slice element, enum saml_element what, const struct saml_sp
     *ret = (struct saml_assertion){0};
     if (element.n > SAML_XML_MAX)
         return err_set(e, ERR_READ, "%zu signed bytes, more than %d", element.n, SAML_XML_MAX);
-    if (reader_open(element, keys, allow, a, &r, e) != 0)
+    if (reader_open(&source, a, &r, e) != 0)
         return -1;
     if (what == SAML_RESPONSE && reader_is(r, SAML_NS_PROTOCOL, "Response"))
         rc = read_response(r, ret_response, ret, e);

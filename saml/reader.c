@@ -5,18 +5,21 @@
 #include "saml/encrypted.h"
 #include "saml/names.h"
 
-int reader_open(struct slice xml, const struct saml_sp_keys *keys, unsigned allow, struct arena *a, struct reader **ret,
-                struct err *e)
+int reader_open(const struct reader_source *s, struct arena *a, struct reader **ret, struct err *e)
 {
     struct reader *r = arena_alloc(a, sizeof *r);
 
     if (!r)
         return err_set(e, ERR_MEMORY, "no memory for the reader");
     r->a = a;
-    r->keys = keys;
-    r->allow = allow;
-    if (token_init(&r->t, xml, 0, ERR_READ, a, e) != 0 || reader_next(r, e) != 0)
+    r->keys = s->keys;
+    r->allow = s->allow;
+    if (token_init(&r->t, s->xml, s->flags, s->code, a, e) != 0)
         return -1;
+    do { /* of a document: comments and white space */
+        if (reader_next(r, e) != 0)
+            return -1;
+    } while (r->tok.kind != TOKEN_START && r->tok.kind != TOKEN_EOF);
     *ret = r;
     return 0;
 }
@@ -135,7 +138,7 @@ int reader_time(struct reader *r, const char *name, int64_t *ret, struct err *e)
     *ret = 0;
     str_cut(found, sizeof found, text);
     return reader_place(r, e,
-                        err_mismatch(e, ERR_READ, found, "UTC, YYYY-MM-DDThh:mm:ss[.f]Z", "bad time in %s", name));
+                        err_mismatch(e, r->t.code, found, "UTC, YYYY-MM-DDThh:mm:ss[.f]Z", "bad time in %s", name));
 }
 
 void *reader_room(struct reader *r, void *old, size_t n, size_t size, struct err *e)
@@ -164,18 +167,37 @@ void *reader_room(struct reader *r, void *old, size_t n, size_t size, struct err
 int reader_decrypt(struct reader *r, const char *ns, const char *local, struct reader **ret, struct err *e)
 {
     const struct encrypted_parts *parts;
+    struct reader_source source = {.code = r->t.code, .keys = r->keys, .allow = r->allow};
     struct encrypted x;
     struct reader *inner;
-    struct slice text;
 
     if (encrypted_from_tokens(&r->t, &r->tok, r->a, &parts, e) != 0 ||
-        encrypted_judge(parts, r->allow, ERR_READ, r->a, &x, e) != 0 ||
-        encrypted_open(&x, r->keys, r->allow, r->a, &text, e) != 0)
+        encrypted_judge(parts, r->allow, r->t.code, r->a, &x, e) != 0 ||
+        encrypted_open(&x, r->keys, r->allow, r->a, &source.xml, e) != 0)
         return reader_place(r, e, -1);
-    if (reader_open(text, r->keys, r->allow, r->a, &inner, e) != 0)
+    if (reader_open(&source, r->a, &inner, e) != 0)
         return e->code == ERR_MEMORY ? -1 : reader_place(r, e, saml_decrypt_refused(e));
     if (!reader_is(inner, ns, local))
         return reader_place(r, e, saml_decrypt_refused(e));
     *ret = inner;
     return 0;
+}
+
+static int read_name(struct reader *r, struct reader_name *ret, struct err *e)
+{
+    ret->format = token_attr(&r->tok, "Format");
+    ret->qualifier = token_attr(&r->tok, "NameQualifier");
+    ret->sp_qualifier = token_attr(&r->tok, "SPNameQualifier");
+    return reader_text(r, "NameID", &ret->value, e);
+}
+
+int reader_name(struct reader *r, struct reader_name *ret, struct err *e)
+{
+    struct reader *inner;
+
+    if (!reader_is(r, SAML_NS_ASSERTION, "EncryptedID"))
+        return read_name(r, ret, e);
+    if (reader_decrypt(r, SAML_NS_ASSERTION, "NameID", &inner, e) != 0)
+        return -1;
+    return read_name(inner, ret, e) != 0 || reader_next(inner, e) != 0 ? -1 : 0; /* nothing but the end follows */
 }

@@ -2,7 +2,8 @@
  * reader.h - what readers of signed bytes are made of: moving from tag to tag, values that nobody can split, and what
  * is encrypted in them.
  *
- * Private to saml/. A pull reader over the strict tokenizer; whatever it refuses is ERR_READ with the place.
+ * Private to saml/. A pull reader over the strict tokenizer; whatever it refuses has the code it was opened with, below
+ * CODE, and the place.
  */
 #ifndef USHER_SAML_READER_H
 #define USHER_SAML_READER_H
@@ -18,14 +19,21 @@ struct reader {
     unsigned allow;                  /* SAML_ALLOW_RSA15 */
 };
 
-/* A reader from `a`, its first token read. ERR_READ, ERR_MEMORY. */
-int reader_open(struct slice xml, const struct saml_sp_keys *keys, unsigned allow, struct arena *a, struct reader **ret,
-                struct err *e);
+struct reader_source {
+    struct slice xml;
+    unsigned flags;                  /* of the tokenizer */
+    enum err_code code;              /* for what is not as it should be */
+    const struct saml_sp_keys *keys; /* for what is encrypted; may be NULL or empty */
+    unsigned allow;                  /* SAML_ALLOW_RSA15 */
+};
+
+/* A reader from `a`, at the start tag of the root. CODE, ERR_MEMORY. */
+int reader_open(const struct reader_source *s, struct arena *a, struct reader **ret, struct err *e);
 
 /* Adds the place to an error and gives back `rc`. */
 int reader_place(const struct reader *r, struct err *e, int rc);
-/* Raises ERR_READ with the place; evaluates to -1. */
-#define reader_refuse(r, e, ...) reader_place((r), (e), err_set((e), ERR_READ, __VA_ARGS__))
+/* Raises CODE with the place; evaluates to -1. */
+#define reader_refuse(r, e, ...) reader_place((r), (e), err_set((e), (r)->t.code, __VA_ARGS__))
 
 int reader_next(struct reader *r, struct err *e);
 /* The last token is a start tag of this name. */
@@ -62,9 +70,16 @@ void *reader_room(struct reader *r, void *old, size_t n, size_t size, struct err
 
 /*
  * From the start tag of an element of SAML's EncryptedElementType (core 2.2.4) to its end tag: a reader of what is
- * encrypted in it, which stands at its root, the element of this name. ERR_DECRYPT (another element, or none),
- * ERR_DECRYPT_KEY, ERR_ALGORITHM, ERR_READ, ERR_MEMORY.
+ * encrypted in it, which stands at its root, the element of this name. Only in signed bytes (see there). ERR_DECRYPT
+ * (another element, or none), ERR_DECRYPT_KEY, ERR_ALGORITHM, CODE, ERR_MEMORY.
  */
 int reader_decrypt(struct reader *r, const char *ns, const char *local, struct reader **ret, struct err *e);
+
+/* A NameID (core 2.2.3) and its attributes; p == NULL: absent. */
+struct reader_name {
+    struct slice value, format, qualifier, sp_qualifier;
+};
+/* From the start tag of a NameID, or of an EncryptedID with one in it, to its end tag. Errors of reader_decrypt(). */
+int reader_name(struct reader *r, struct reader_name *ret, struct err *e);
 
 #endif

@@ -42,19 +42,13 @@ static int copy_outer(const struct saml_outer *outer, struct arena *a, struct sa
     return 0;
 }
 
-/* The Issuer that stands there chooses whose keys to try; nothing else may come of it. */
-static int choose_trust(const struct saml_verify_request *rq, const struct located *l, size_t *ret, struct err *e)
+int verify_choose_trust(const struct saml_verify_request *rq, struct slice issuer, size_t *ret, struct err *e)
 {
-    struct slice issuer = l->outer.issuer;
     char found[160];
 
-    if (!rq->by_issuer) {
-        *ret = 0;
+    *ret = 0;
+    if (!rq->by_issuer)
         return rq->ntrusts == 1 ? 0 : err_set(e, ERR_INTERNAL, "%zu trusts and no rule to choose by", rq->ntrusts);
-    }
-    if (!issuer.p && l->assertion &&
-        (!dom_is(dom_first(l->assertion), SAML_NS_ASSERTION, "Issuer") || !dom_text(dom_first(l->assertion), &issuer)))
-        issuer = (struct slice){NULL, 0};
     issuer = slice_trim(issuer);
     for (size_t i = 0; issuer.n && i < rq->ntrusts; i++) {
         if (rq->trusts[i]->issuer && slice_is(issuer, rq->trusts[i]->issuer)) {
@@ -65,6 +59,17 @@ static int choose_trust(const struct saml_verify_request *rq, const struct locat
     str_cut(found, sizeof found, issuer);
     return err_mismatch(e, ERR_ISSUER, issuer.n ? found : NULL, "the entity ID of a configured identity provider",
                         "no identity provider of this name");
+}
+
+/* A Response may leave its Issuer out (core 3.2.2); the Assertion in clear has one. */
+static struct slice issuer_of(const struct located *l)
+{
+    struct slice issuer = l->outer.issuer;
+    const struct _xmlNode *first = !issuer.p && l->assertion ? dom_first(l->assertion) : NULL;
+
+    if (dom_is(first, SAML_NS_ASSERTION, "Issuer") && !dom_text(first, &issuer))
+        issuer = (struct slice){NULL, 0};
+    return issuer;
 }
 
 static int missing(struct err *e)
@@ -182,7 +187,7 @@ int saml_verify_message(const struct saml_verify_request *rq, struct arena *a, s
         return err_set(e, ERR_INTERNAL, "a message of unknown kind");
     if (dom_parse(rq->xml, &prescan_message, &doc, e) != 0)
         return -1;
-    if (locate(doc, &l, e) == 0 && choose_trust(rq, &l, &s.trust, e) == 0) {
+    if (locate(doc, &l, e) == 0 && verify_choose_trust(rq, issuer_of(&l), &s.trust, e) == 0) {
         ret->trust = s.trust;
         result = verify_located(&l, rq, a, &s, e);
     }

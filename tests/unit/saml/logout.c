@@ -2,7 +2,7 @@
 #include "saml/logout.h"
 
 #include "saml/verify.h"
-#include "tests/unit/saml/sign.h"
+#include "tests/unit/saml/encrypt.h"
 
 #define NOW SIGN_NOW
 #define ISSUER "https://idp.example.com/"
@@ -199,7 +199,6 @@ static void malformed(void **state)
         print_message("# %zu\n", i);
         assert_err(read_xml(rows[i], &l, &e), &e, "logout-invalid");
     }
-    assert_err(read_xml(HEAD "<EncryptedID/>" TAIL, &l, &e), &e, "decryption-key-missing");
 }
 
 static void too_much(void **state)
@@ -461,7 +460,8 @@ static void checked(void **state)
 /* --- the POST binding -------------------------------------------------------------------------------------------- */
 
 /* The worker's half, then the router's. */
-static int posted(const char *xml, struct saml_logout *l, struct err *e)
+static int judge_post(const char *xml, const struct saml_sp_keys *keys, unsigned allow, struct saml_logout *l,
+                      struct err *e)
 {
     const struct saml_trust *one = &trust;
     struct saml_verify_request rq = {
@@ -470,7 +470,12 @@ static int posted(const char *xml, struct saml_logout *l, struct err *e)
 
     if (saml_verify_message(&rq, &arena, &s, e) != 0)
         return -1;
-    return saml_logout_signed(&s, &trust, 0, NULL, &arena, l, e);
+    return saml_logout_signed(&s, &trust, allow, keys, &arena, l, e);
+}
+
+static int posted(const char *xml, struct saml_logout *l, struct err *e)
+{
+    return judge_post(xml, NULL, 0, l, e);
 }
 
 static char *signed_xml(const char *xml, const char *id, EVP_PKEY *key)
@@ -538,6 +543,96 @@ static void refused_posts(void **state)
     assert_err(posted(HEAD TAIL, &l, &e), &e, "logout-invalid");
     free(good);
     free(foreign);
+}
+
+/* --- an encrypted name ------------------------------------------------------------------------------------------- */
+
+/* A LogoutRequest with EncryptedID around `plaintext`, signed in the way of each binding, and judged. */
+static int judge_encrypted(const char *plaintext, const struct encrypt_options *o, bool by_post,
+                           const struct saml_sp_keys *keys, unsigned allow, struct saml_logout *l, struct err *e)
+{
+    char *name = encrypt_element("EncryptedID", plaintext, o);
+    char *xml = sign_printf(HEAD "%s<samlp:SessionIndex>_s1</samlp:SessionIndex>" TAIL, name), *text;
+    int rc;
+
+    if (by_post) {
+        text = signed_xml(xml, "_r1", pinned);
+        rc = judge_post(text, keys, allow, l, e);
+    } else {
+        text = with_signature(parameter("SAMLRequest", xml), pinned, RSA256);
+        rc = saml_logout_redirect(slice_of(text), &trust, allow, keys, &arena, l, e);
+    }
+    free(text);
+    free(xml);
+    free(name);
+    return rc;
+}
+
+static void encrypted_name(void **state)
+{
+    static const char name[] = "<s:NameID xmlns:s=\"urn:oasis:names:tc:SAML:2.0:assertion\" Format=\"urn:f\" "
+                               "NameQualifier=\"q\" SPNameQualifier=\"s\"> ada@example.com </s:NameID>";
+    struct encrypt_options o = encrypt_defaults(other);
+    struct saml_sp_keys ours = {.n = 0}, rollover = {.n = 0}, none = {.n = 0}, wrong = {.n = 0};
+    struct err e = ERR_INIT;
+    struct saml_logout l;
+
+    (void)state;
+    encrypt_sp_key(&ours, other);
+    encrypt_sp_key(&wrong, pinned);
+    encrypt_sp_key(&rollover, pinned);
+    encrypt_sp_key(&rollover, other);
+    for (int by_post = 0; by_post < 2; by_post++) {
+        for (int gcm = 0; gcm < 2; gcm++) {
+            o.cipher = gcm ? "aes128-gcm" : "aes256-cbc";
+            assert_ok(judge_encrypted(name, &o, by_post, &ours, 0, &l, &e), &e);
+            assert_true(l.is_signed);
+            assert_true(slice_is(l.name_id, "ada@example.com"));
+            assert_true(slice_is(l.name_id_format, "urn:f"));
+            assert_true(slice_is(l.name_qualifier, "q"));
+            assert_true(slice_is(l.sp_name_qualifier, "s"));
+            assert_int_equal(l.nsession_index, 1);
+            assert_ok(judge_encrypted(name, &o, by_post, &rollover, 0, &l, &e), &e);
+            assert_err(judge_encrypted(name, &o, by_post, &wrong, 0, &l, &e), &e, "decryption-failed");
+            assert_err(judge_encrypted(name, &o, by_post, &none, 0, &l, &e), &e, "decryption-key-missing");
+            assert_err(judge_encrypted(name, &o, by_post, NULL, 0, &l, &e), &e, "decryption-key-missing");
+            assert_err(judge_encrypted("<NameID>ada</NameID>", &o, by_post, &ours, 0, &l, &e), &e, "decryption-failed");
+            assert_err(judge_encrypted("ada", &o, by_post, &ours, 0, &l, &e), &e, "decryption-failed");
+            assert_err(judge_encrypted("<a:NameID>a<!-- -->b</a:NameID>", &o, by_post, &ours, 0, &l, &e), &e,
+                       "logout-invalid");
+        }
+        o.transport = "rsa-1_5";
+        assert_err(judge_encrypted(name, &o, by_post, &ours, 0, &l, &e), &e, "algorithm-not-allowed");
+        assert_ok(judge_encrypted(name, &o, by_post, &ours, SAML_ALLOW_RSA15, &l, &e), &e);
+        o.transport = "rsa-oaep-mgf1p";
+    }
+    saml_sp_keys_free(&ours);
+    saml_sp_keys_free(&wrong);
+    saml_sp_keys_free(&rollover);
+}
+
+/* Anybody can send any ciphertext in a message that nobody signs: it is not decrypted, whatever it is. */
+static void encrypted_and_unsigned(void **state)
+{
+    static const char *const names[] = {ADA, "ada", "<NameID"};
+    struct encrypt_options o = encrypt_defaults(other);
+    struct saml_sp_keys ours = {.n = 0};
+    struct err e = ERR_INIT;
+    struct saml_logout l;
+
+    (void)state;
+    encrypt_sp_key(&ours, other);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *name = encrypt_element("EncryptedID", names[i], &o), *xml = sign_printf(HEAD "%s" TAIL, name);
+        char *query = parameter("SAMLRequest", xml);
+
+        assert_err(saml_logout_redirect(slice_of(query), &trust, 0, &ours, &arena, &l, &e), &e, "signature-missing");
+        assert_err(judge_post(xml, &ours, 0, &l, &e), &e, "signature-missing");
+        free(query);
+        free(xml);
+        free(name);
+    }
+    saml_sp_keys_free(&ours);
 }
 
 /* By the Issuer that stands there, among several; and by nothing if there is none. */
@@ -771,12 +866,16 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_request),      cmocka_unit_test(good_response),   cmocka_unit_test(malformed),
-        cmocka_unit_test(too_much),          cmocka_unit_test(peeked),          cmocka_unit_test(signed_query),
-        cmocka_unit_test(ecdsa_forms),       cmocka_unit_test(changed_query),   cmocka_unit_test(other_keys),
-        cmocka_unit_test(crossed_parameter), cmocka_unit_test(checked),         cmocka_unit_test(signed_post),
-        cmocka_unit_test(plain_post),        cmocka_unit_test(refused_posts),   cmocka_unit_test(chosen_by_issuer),
-        cmocka_unit_test(lying_worker),      cmocka_unit_test(written_request), cmocka_unit_test(written_response),
+        cmocka_unit_test(good_request),     cmocka_unit_test(good_response),
+        cmocka_unit_test(malformed),        cmocka_unit_test(too_much),
+        cmocka_unit_test(peeked),           cmocka_unit_test(signed_query),
+        cmocka_unit_test(ecdsa_forms),      cmocka_unit_test(changed_query),
+        cmocka_unit_test(other_keys),       cmocka_unit_test(crossed_parameter),
+        cmocka_unit_test(checked),          cmocka_unit_test(signed_post),
+        cmocka_unit_test(plain_post),       cmocka_unit_test(refused_posts),
+        cmocka_unit_test(encrypted_name),   cmocka_unit_test(encrypted_and_unsigned),
+        cmocka_unit_test(chosen_by_issuer), cmocka_unit_test(lying_worker),
+        cmocka_unit_test(written_request),  cmocka_unit_test(written_response),
         cmocka_unit_test(written_post),
     };
 

@@ -1,5 +1,5 @@
 /*
- * metadata_read.c - reading an identity provider's metadata; see metadata.h. Sections are those of "Metadata for the
+ * metadata.c - reading an identity provider's metadata; see metadata.h. Sections are those of "Metadata for the
  * OASIS SAML V2.0".
  *
  * prescan() bounds the document and turns it into UTF-8, the strict tokenizer reads it once from front to back: no tree
