@@ -466,6 +466,14 @@ size_t audit_examiner_under_way(const struct audit_examiner *x)
     return x->under_way;
 }
 
+uint64_t audit_examiner_restarts(const struct audit_examiner *x)
+{
+    struct worker_stats stats;
+
+    worker_stats(x->worker, &stats);
+    return stats.restarts;
+}
+
 void audit_examiner_wait(struct audit_examiner *x)
 {
     worker_wait(x->worker);

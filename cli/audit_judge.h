@@ -113,6 +113,8 @@ void audit_examiner_free(struct audit_examiner *x);
 int audit_examiner_check(struct audit_examiner *x, struct err *e);
 /* Begins with a document. */
 void audit_examine(struct audit_examiner *x, struct audit_examination *n);
+/* Workers that ended so far, and were replaced. */
+uint64_t audit_examiner_restarts(const struct audit_examiner *x);
 size_t audit_examiner_under_way(const struct audit_examiner *x);
 /* Waits until something happens to the documents under way. */
 void audit_examiner_wait(struct audit_examiner *x);

@@ -152,6 +152,40 @@ usher_metadata "$E2E_DIR/m.xml" https://m.test/ "$E2E_DIR/m.pem" https://m.test/
 audit --trust "$E2E_DIR/m.xml" --format jsonl "$T/a.xml" self.xml
 is "two identity providers: each has its own keys" "$(q .signature | tr '\n' ' ')" "valid untrusted "
 
+# --- encrypted documents ------------------------------------------------------------------------------------------------
+mkdir "$E2E_DIR/enc"
+cd "$E2E_DIR/enc" || bail "no folder"
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=sp -keyout "$E2E_DIR/sp.key" -out "$E2E_DIR/sp.pem" 2>/dev/null
+mint --encrypt "$E2E_DIR/sp.pem" --id in1 >inside.xml
+mint --encrypt "$E2E_DIR/sp.pem" --id in2 --sign response >response.xml
+mint --encrypt "$E2E_DIR/sp.pem" --encrypt-trick noise-key >noise.xml
+mint --encrypt "$E2E_DIR/sp.pem" --trick foreign-key >foreign.xml
+audit --decrypt-key "$E2E_DIR/sp.key" --format jsonl .
+is "encrypted, with the key: what is signed in it is judged" "$rc $(q '"\(.place.file) \(.signature) \(.error.code)"' | tr '\n' ' ')" \
+	"1 ./foreign.xml refused decryption-failed ./inside.xml valid null ./noise.xml refused decryption-failed ./response.xml valid null "
+audit --decrypt-key "$E2E_DIR/m.key" --decrypt-key "$E2E_DIR/sp.key" --acs $ACS --audience $SP --format jsonl inside.xml response.xml
+is "conditions of what was encrypted" "$rc $(q .conditions | tr '\n' ' ')" "0 met met "
+audit --format jsonl inside.xml
+is "without a key it is a finding" "$rc $(q '"\(.signature) \(.error.code)"')" "1 refused decryption-key-missing"
+audit --decrypt-key "$E2E_DIR/m.key" --format jsonl inside.xml
+is "with another key too" "$rc $(q .signature)" "1 refused"
+
+# --- workers ------------------------------------------------------------------------------------------------------------
+mkdir "$E2E_DIR/bin"
+cp "$USHER" "$E2E_DIR/bin/usher"
+run "$E2E_DIR/bin/usher" audit --trust "$E2E_DIR/idp.xml" --format jsonl "$T/a.xml"
+is "without a worker nothing is judged" "$rc $(cat "$E2E_DIR/out")" "2 "
+has "and it is said" "$E2E_DIR/err" worker-failed
+cp "$E2E_BUILD/bad-worker" "$E2E_DIR/bin/usher-worker"
+mkdir "$E2E_DIR/deadly"
+cd "$E2E_DIR/deadly" || bail "no folder"
+for i in 1 2 3 4 5 6 7 8; do mint --id good$i >$i.xml; done
+for mode in abort socket type; do sed "s|</samlp:Status>|&<!--bad:$mode;-->|" 3.xml >3-$mode.xml; done
+run "$E2E_DIR/bin/usher" audit --trust "$E2E_DIR/idp.xml" --format jsonl .
+is "who ends the worker is one finding each, and the audit goes on" "$rc $(q '"\(.place.file) \(.signature) \(.error.code)"' | tr '\n' ' ')" \
+	"1 ./1.xml valid null ./2.xml valid null ./3-abort.xml refused worker-failed ./3-socket.xml refused worker-failed ./3-type.xml refused worker-failed ./3.xml valid null ./4.xml valid null ./5.xml valid null ./6.xml valid null ./7.xml valid null ./8.xml valid null "
+cd "$E2E_DIR/bad" || bail "no folder"
+
 # --- table ------------------------------------------------------------------------------------------------------------
 cp "$T/a.xml" "$(printf 'ev\033[2Jil\n.xml')"
 audit .

@@ -170,6 +170,134 @@ static void several_identity_providers(void **state)
     free(s);
 }
 
+/* --- several under way, and workers that misbehave ------------------------------------------------------------------
+ */
+
+/* What a document brings along is its own, whatever is under way beside it. */
+static void several_under_way(void **state)
+{
+    struct sign_response good = sign_defaults(pinned), own = sign_defaults(attacker);
+    char *good_info = key_info_of(pinned, 86400), *own_info = key_info_of(attacker, 86400), *valid, *untrusted, *plain;
+    struct judge_setup *s = calloc(1, sizeof *s);
+    struct audit_result r[5];
+
+    (void)state;
+    assert_non_null(s);
+    sign_trust(&s->trusts[0], pinned);
+    s->ntrusts = 1;
+    good.sign.key_info = good_info;
+    own.sign.key_info = own_info;
+    valid = sign_make(&good);
+    untrusted = sign_make(&own);
+    plain = sign_unsigned(&good);
+    assert_int_equal(
+        examine_all("usher-worker", s, false, (const char *[]){untrusted, valid, plain, untrusted, valid}, 5, r), 1);
+    assert_int_equal(r[0].verdict, AUDIT_UNTRUSTED);
+    assert_int_equal(r[1].verdict, AUDIT_VALID);
+    assert_int_equal(r[2].verdict, AUDIT_UNSIGNED);
+    assert_int_equal(r[3].verdict, AUDIT_UNTRUSTED);
+    assert_int_equal(r[4].verdict, AUDIT_VALID);
+    for (size_t i = 0; i < 5; i++)
+        audit_result_free(&r[i]);
+    free(plain);
+    free(untrusted);
+    free(valid);
+    free(own_info);
+    free(good_info);
+    judge_setup_free(s);
+    free(s);
+}
+
+/* The Response of `m` with an order to build/bad-worker in it, where nobody signs it. Free it. */
+static char *bad(const struct sign_response *m, const char *mode)
+{
+    char *xml = sign_make(m), *order = sign_printf("<samlp:Status><!--bad:%s;-->", mode),
+         *out = sign_replace(xml, "<samlp:Status>", order);
+
+    assert_non_null(strstr(out, "bad:"));
+    free(order);
+    free(xml);
+    return out;
+}
+
+/* One that ends its worker is one finding; those beside it are judged. */
+static void deadly_documents(void **state)
+{
+    static const char *const modes[] = {"crash", "socket", "id"};
+    struct sign_response m = sign_defaults(pinned);
+    struct judge_setup *s = calloc(1, sizeof *s);
+    char *good = sign_make(&m);
+
+    (void)state;
+    assert_non_null(s);
+    sign_trust(&s->trusts[0], pinned);
+    s->ntrusts = 1;
+    for (size_t k = 0; k < sizeof modes / sizeof *modes; k++) {
+        char *deadly = bad(&m, modes[k]);
+        struct audit_result r[5];
+
+        assert_true(examine_all("bad-worker", s, false, (const char *[]){good, good, deadly, good, good}, 5, r) > 1);
+        for (size_t i = 0; i < 5; i++) {
+            if (i != 2) {
+                assert_int_equal(r[i].verdict, AUDIT_VALID);
+            } else {
+                assert_string_equal(err_name(r[i].why.code), "worker-failed");
+                assert_int_equal(r[i].verdict, AUDIT_REFUSED);
+                assert_true(r[i].finding);
+                assert_int_equal(r[i].nsigned, 0);
+            }
+            audit_result_free(&r[i]);
+        }
+        free(deadly);
+    }
+    free(good);
+    judge_setup_free(s);
+    free(s);
+}
+
+/* Bytes that do not hold are asked for again from a new worker; a document that makes them so is refused. */
+static void false_answers(void **state)
+{
+    static const char *const modes[] = {"forge", "garbage", "plain"};
+    struct sign_response m = sign_defaults(pinned);
+    struct judge_setup *s = calloc(1, sizeof *s);
+
+    (void)state;
+    assert_non_null(s);
+    sign_trust(&s->trusts[0], pinned);
+    s->ntrusts = 1;
+    for (size_t k = 0; k < sizeof modes / sizeof *modes; k++) {
+        char *lying = bad(&m, modes[k]);
+        struct audit_result r;
+
+        assert_true(examine_all("bad-worker", s, false, (const char *[]){lying}, 1, &r) > 1);
+        assert_string_equal(err_name(r.why.code), "recheck-failed");
+        assert_int_equal(r.verdict, AUDIT_INVALID);
+        assert_true(r.finding);
+        assert_null(r.signed_issuer.p);
+        audit_result_free(&r);
+        free(lying);
+    }
+    judge_setup_free(s);
+    free(s);
+}
+
+/* Without a worker there is no audit. */
+static void no_worker(void **state)
+{
+    struct judge_setup *s = calloc(1, sizeof *s);
+    struct audit_examiner_options o = {.setup = s, .worker = "/bin/true"};
+    struct audit_examiner *x = NULL;
+    struct err e = ERR_INIT;
+
+    (void)state;
+    assert_non_null(s);
+    assert_ok(audit_examiner_new(&o, &x, &e), &e);
+    assert_err(audit_examiner_check(x, &e), &e, "worker-failed");
+    audit_examiner_free(x);
+    free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +306,10 @@ int main(void)
         cmocka_unit_test(who_signed_what),
         cmocka_unit_test(expired_keys),
         cmocka_unit_test(several_identity_providers),
+        cmocka_unit_test(several_under_way),
+        cmocka_unit_test(deadly_documents),
+        cmocka_unit_test(false_answers),
+        cmocka_unit_test(no_worker),
     };
 
     return cmocka_run_group_tests_name("cli/audit_judge", tests, examine_setup, examine_teardown);
