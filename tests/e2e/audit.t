@@ -244,7 +244,7 @@ printf 'GET /sso?SAMLRequest=%s\n' "$(perl -MIO::Compress::RawDeflate=rawdeflate
 	my $in = "<" . "a" x 67108864; rawdeflate \$in => \my $out; print encode_base64($out, "")' | urlencode)" >deflate.log
 {
 	printf '<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"><!--'
-	head -c 2000000 /dev/zero | tr '\0' x
+	head -c 4000000 /dev/zero | tr '\0' x
 	printf -- '--></samlp:Response>'
 } >large.xml
 printf '[2026-01-01 10:00] SAMLResponse=%s' "$(base64 -w0 a.xml | urlencode)" >bracket.log
@@ -300,7 +300,7 @@ close $r;
 sub resident { open my $s, '<', "/proc/$pid/status" or die; (join '', <$s>) =~ /VmRSS:\s+(\d+)/ or die; print "$1\n" }
 for my $i (1 .. $n / 10) {
 	for (my $at = 0; $at < length $text;) { $at += syswrite($w, $text, length($text) - $at, $at) // die }
-	resident() if $i == $n / 50;
+	resident() if $i == $n / 20; # by then the window is full
 }
 resident();
 close $w;

@@ -251,7 +251,7 @@ static void hostile_streams(void **state)
                                         "PDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPDPD\n",
                                         "<Response ",
                                         "SAMLResponse=A&"};
-    const size_t size = 9 * 1024 * 1024;
+    const size_t size = 18 * 1024 * 1024; /* more than is ever held at once */
     char *text = malloc(size + 128);
 
     (void)state;
