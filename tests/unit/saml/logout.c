@@ -439,7 +439,7 @@ int main(void)
         cmocka_unit_test(too_much),          cmocka_unit_test(peeked),        cmocka_unit_test(signed_query),
         cmocka_unit_test(ecdsa_forms),       cmocka_unit_test(changed_query), cmocka_unit_test(other_keys),
         cmocka_unit_test(crossed_parameter), cmocka_unit_test(checked),       cmocka_unit_test(written_request),
-        cmocka_unit_test(written_response),  cmocka_unit_test(written_post)};
+        cmocka_unit_test(written_response)};
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
