@@ -140,7 +140,8 @@ static void encrypted_name(void **state)
             assert_err(judge_encrypted(name, &o, by_post, &wrong, 0, &l, &e), &e, "decryption-failed");
             assert_err(judge_encrypted(name, &o, by_post, &none, 0, &l, &e), &e, "decryption-key-missing");
             assert_err(judge_encrypted(name, &o, by_post, NULL, 0, &l, &e), &e, "decryption-key-missing");
-            assert_err(judge_encrypted("<NameID>ada</NameID>", &o, by_post, &ours, 0, &l, &e), &e, "decryption-failed");
+            assert_err(judge_encrypted("<z:NameID xmlns:z=\"urn:z\">ada</z:NameID>", &o, by_post, &ours, 0, &l, &e), &e,
+                       "decryption-failed");
             assert_err(judge_encrypted("ada", &o, by_post, &ours, 0, &l, &e), &e, "decryption-failed");
             assert_err(judge_encrypted("<a:NameID>a<!-- -->b</a:NameID>", &o, by_post, &ours, 0, &l, &e), &e,
                        "logout-invalid");
