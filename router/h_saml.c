@@ -89,6 +89,8 @@ static int unwrap(struct exchange *x, struct acs *s)
         return err_set(&x->err, ERR_MEMORY, "content key");
     if (s->unwrapped)
         return err_set(&x->err, ERR_RECHECK, "the worker wants a key that it has");
+    if (!saml_wrapped_stands_in(w, s->xml))
+        return err_set(&x->err, ERR_RECHECK, "the worker wants a key that is not in the message");
     if (saml_unwrap_key(&x->router->config->sp_keys, config_idp_allow(s->idp, x->now), w, key, &x->err) != 0)
         return -1;
     s->unwrapped = true;
@@ -339,8 +341,9 @@ static int commit(struct exchange *x, const struct acs *s, struct store_login *l
     (void)str_copy(row->name_qualifier, sizeof row->name_qualifier, as->name_qualifier);
     (void)str_copy(row->sp_name_qualifier, sizeof row->sp_name_qualifier, as->sp_name_qualifier);
     row->absolute_end = as->session_not_on_or_after;
+    /* of two, the Assertion's: with only the Response's key somebody could not have made it */
     row->has_key = true;
-    memcpy(row->key_sha256, s->verdict.signers[0].key->sha256, sizeof row->key_sha256);
+    memcpy(row->key_sha256, s->verdict.signers[s->verdict.signed_parts.nsig - 1].key->sha256, sizeof row->key_sha256);
     x->event = "login.accepted";
     flow_foresee(x, &s->pending.to, DOOR_SSO, s->groups);
     exchange_event(x, event);
@@ -420,7 +423,11 @@ static void judge_answer(struct exchange *x)
         return;
     }
     if (s->reply.wrapped.cipher.p) {
-        if (unwrap(x, s) != 0)
+        if (unwrap(x, s) == 0)
+            return;
+        if (is_suspect(x, s))
+            ask_another(x, s);
+        else
             flow_refuse(x, "login.refused");
         return;
     }

@@ -14,6 +14,7 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 
+#include "base/encode.h"
 #include "saml/trust.h"
 
 #define GCM_IV_SIZE 12
@@ -152,6 +153,43 @@ static int check_wrapped(const struct saml_wrapped_key *w, unsigned allow, struc
     if (w->transport == SAML_TRANSPORT_RSA15 && (allow & SAML_ALLOW_RSA15))
         return 0;
     return err_set(e, ERR_ALGORITHM, "the key is not encrypted with RSA-OAEP");
+}
+
+/* White space as it may stand in base64, written out or as a character reference (Java writes &#13;): its octets, or 0.
+ */
+static size_t space_at(struct slice s)
+{
+    static const char *const references[] = {"&#13;", "&#xD;", "&#xd;", "&#10;", "&#xA;", "&#xa;"};
+
+    if (s.n > 0 && memchr(" \t\r\n", s.p[0], 4))
+        return 1;
+    for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
+        if (slice_starts(s, slice_of(references[i])))
+            return strlen(references[i]);
+    }
+    return 0;
+}
+
+bool saml_wrapped_stands_in(const struct saml_wrapped_key *w, struct slice xml)
+{
+    struct buf wanted, text;
+    bool found;
+
+    buf_init(&wanted, 2 * SAML_WRAPPED_MAX);
+    buf_init(&text, xml.n + 1);
+    base64_encode(&wanted, w->cipher.p, w->cipher.n);
+    for (size_t i = 0; i < xml.n;) {
+        size_t space = space_at(slice_make(xml.p + i, xml.n - i));
+
+        if (space == 0)
+            buf_add_char(&text, xml.p[i++]);
+        i += space;
+    }
+    found = w->cipher.n > 0 && !buf_failed(&wanted) && !buf_failed(&text) && text.len > 0 &&
+            memmem(text.data, text.len, wanted.data, wanted.len) != NULL;
+    buf_free(&wanted);
+    buf_free(&text);
+    return found;
 }
 
 int saml_unwrap_key(const struct saml_sp_keys *keys, unsigned allow, const struct saml_wrapped_key *w,

@@ -78,6 +78,12 @@ int saml_unwrap_key(const struct saml_sp_keys *keys, unsigned allow, const struc
                     unsigned char ret[SAML_CONTENT_KEY_MAX], struct err *e);
 
 /*
+ * True if this very key stands in the message as base64, whatever white space is in it. The worker says which key it
+ * wants unwrapped, and one that was taken over must not have the keys of other messages unwrapped for it.
+ */
+bool saml_wrapped_stands_in(const struct saml_wrapped_key *w, struct slice xml);
+
+/*
  * `cipher` is IV and ciphertext (and tag) as in CipherValue. The plaintext goes into `a`. CBC: padding that makes no
  * sense leaves the text whole, for the parser to refuse. ERR_DECRYPT (also: a length that cannot be), ERR_MEMORY.
  */

@@ -316,6 +316,34 @@ static void several_keys(void **state)
 }
 
 /* A struct that came over the pipe from a worker that was taken over. */
+/* A worker may have unwrapped what stands in the message, and nothing else. */
+static void stands_in_the_message(void **state)
+{
+    static const char octets[] = "thirty octets of a wrapped key";
+    const struct saml_wrapped_key w = {.cipher = {octets, 30}};
+    const struct saml_wrapped_key other = {.cipher = {"thirty octets of a wrapped kex", 30}}, none = {.label = {"", 0}};
+    const char *const in[] = {
+        "<V>dGhpcnR5IG9jdGV0cyBvZiBhIHdyYXBwZWQga2V5</V>",
+        "<V>\n dGhpcnR5IG9jdGV0\r\n\tcyBvZiBhIHdyYXBwZWQga2V5\n</V>",
+        "<V>dGhpcnR5&#13;\nIG9jdGV0cyBvZiBhIHdyYXBwZWQg&#xD;&#xa;a2V5</V>",
+    };
+    const char *const out[] = {
+        "",
+        "<V>dGhpcnR5IG9jdGV0cyBvZiBhIHdyYXBwZWQga2V</V>",
+        "<V>dGhpcnR5IG9jdGV0<!-- -->cyBvZiBhIHdyYXBwZWQga2V5</V>",
+        "<V>dGhpcnR5IG9jdGV0&#65;cyBvZiBhIHdyYXBwZWQga2V5</V>",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof in / sizeof *in; i++) {
+        assert_true(saml_wrapped_stands_in(&w, slice_of(in[i])));
+        assert_false(saml_wrapped_stands_in(&other, slice_of(in[i])));
+        assert_false(saml_wrapped_stands_in(&none, slice_of(in[i])));
+    }
+    for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+        assert_false(saml_wrapped_stands_in(&w, slice_of(out[i])));
+}
+
 static void nonsense(void **state)
 {
     static const unsigned char zeros[SAML_WRAPPED_MAX + 1];
@@ -525,10 +553,19 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers), cmocka_unit_test(lengths),      cmocka_unit_test(padding),
-        cmocka_unit_test(no_memory),     cmocka_unit_test(oaep),         cmocka_unit_test(rsa15),
-        cmocka_unit_test(rsa15_blocks),  cmocka_unit_test(several_keys), cmocka_unit_test(nonsense),
-        cmocka_unit_test(good_pem),      cmocka_unit_test(damaged_pem),  cmocka_unit_test(bad_pem),
+        cmocka_unit_test(stands_in_the_message),
+        cmocka_unit_test(known_answers),
+        cmocka_unit_test(lengths),
+        cmocka_unit_test(padding),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(oaep),
+        cmocka_unit_test(rsa15),
+        cmocka_unit_test(rsa15_blocks),
+        cmocka_unit_test(several_keys),
+        cmocka_unit_test(nonsense),
+        cmocka_unit_test(good_pem),
+        cmocka_unit_test(damaged_pem),
+        cmocka_unit_test(bad_pem),
     };
 
     return cmocka_run_group_tests_name("saml/decrypt", tests, setup, teardown);
