@@ -321,7 +321,8 @@ static void stands_in_the_message(void **state)
 {
     static const char octets[] = "thirty octets of a wrapped key";
     const struct saml_wrapped_key w = {.cipher = {octets, 30}};
-    const struct saml_wrapped_key other = {.cipher = {"thirty octets of a wrapped kex", 30}}, none = {.label = {"", 0}};
+    const struct saml_wrapped_key another = {.cipher = {"thirty octets of a wrapped kex", 30}},
+                                  none = {.label = {"", 0}};
     const char *const in[] = {
         "<V>dGhpcnR5IG9jdGV0cyBvZiBhIHdyYXBwZWQga2V5</V>",
         "<V>\n dGhpcnR5IG9jdGV0\r\n\tcyBvZiBhIHdyYXBwZWQga2V5\n</V>",
@@ -337,7 +338,7 @@ static void stands_in_the_message(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof in / sizeof *in; i++) {
         assert_true(saml_wrapped_stands_in(&w, slice_of(in[i])));
-        assert_false(saml_wrapped_stands_in(&other, slice_of(in[i])));
+        assert_false(saml_wrapped_stands_in(&another, slice_of(in[i])));
         assert_false(saml_wrapped_stands_in(&none, slice_of(in[i])));
     }
     for (size_t i = 0; i < sizeof out / sizeof *out; i++)
