@@ -1,13 +1,14 @@
 /*
  * The router's half against a worker that says what it likes (saml/judge.h, saml_judge_signed_only()): whatever is made
  * out of the answers to two genuine documents - parts exchanged, changed, cut, doubled, relabelled -, what is accepted
- * is one of the two, whole, and with its own identity. Every layout: Assertion signed, Response signed, both.
+ * is one of the two, whole, and with its own identity. Every layout: Assertion signed, Response signed, both; with the
+ * Assertion encrypted, too.
  */
 #include "tests/unit/unit.h"
 
 #include "saml/judge.h"
 #include "saml/wire.h"
-#include "tests/unit/saml/sign.h"
+#include "tests/unit/saml/encrypt.h"
 
 #define ROUNDS 4000
 
@@ -21,13 +22,19 @@ struct answer {
 
 struct layout {
     const char *name;
-    bool response, assertion;
+    bool response, assertion, encrypted;
 };
 
 static const struct layout layouts[] = {
-    {"Assertion signed", false, true}, {"Response signed", true, false}, {"both signed", true, true}};
+    {"Assertion signed", false, true, false},
+    {"Response signed", true, false, false},
+    {"both signed", true, true, false},
+    {"signed around what is encrypted", true, false, true},
+    {"signed, then encrypted", false, true, true},
+};
 
-static EVP_PKEY *key, *others_key;
+static EVP_PKEY *key, *others_key, *sp;
+static struct saml_sp_keys sp_keys;
 static struct saml_trust trust, other;
 static uint64_t seed;
 
@@ -44,6 +51,9 @@ static void answer_make(struct answer *a, const struct layout *l, const char *em
                         const char *assertion_id, EVP_PKEY *by, const struct saml_trust *t)
 {
     struct sign_response r = sign_defaults(by);
+    struct encrypt_options o = encrypt_defaults(sp);
+    struct saml_verify_request rq = {.message = SAML_MESSAGE_RESPONSE, .trusts = &t, .ntrusts = 1};
+    unsigned char content_key[SAML_CONTENT_KEY_MAX];
     struct err e = ERR_INIT;
 
     r.name_id = email;
@@ -53,9 +63,15 @@ static void answer_make(struct answer *a, const struct layout *l, const char *em
     r.sign_response = l->response;
     r.sign_assertion = l->assertion;
     a->email = email;
-    a->xml = sign_make(&r);
+    a->xml = l->encrypted ? encrypt_response(&r, &o) : sign_make(&r);
     arena_init(&a->arena, 1024 * 1024);
-    assert_ok(saml_verify(slice_of(a->xml), t, 0, &a->arena, &a->s, &e), &e);
+    rq.xml = slice_of(a->xml);
+    assert_ok(saml_verify_message(&rq, &a->arena, &a->s, &e), &e);
+    if (a->s.wrapped.cipher.p) { /* it was told the content key, as it is in the daemon */
+        assert_ok(saml_unwrap_key(&sp_keys, 0, &a->s.wrapped, content_key, &e), &e);
+        rq.content_key = slice_make(content_key, saml_cipher_key_size(a->s.wrapped.content));
+        assert_ok(saml_verify_message(&rq, &a->arena, &a->s, &e), &e);
+    }
     assert_int_equal(a->s.nsig, l->response + l->assertion);
 }
 
@@ -86,7 +102,7 @@ static bool accepted(const struct saml_signed *s, const struct saml_trust *t, co
     bool yes;
 
     arena_init(&arena, 4 * 1024 * 1024);
-    yes = saml_judge_signed_only(s, t, NULL, 0, &arena, &v, &e) == 0;
+    yes = saml_judge_signed_only(s, t, &sp_keys, 0, &arena, &v, &e) == 0;
     if (yes) {
         truth = same_bytes(s, a) ? a : b;
         if (!same_bytes(s, truth) || !slice_is(v.assertion.name_id, truth->email))
@@ -251,6 +267,8 @@ static int setup(void **state)
     assert_ok(saml_init(&e), &e);
     key = sign_rsa(2048);
     others_key = sign_rsa(2048);
+    sp = sign_rsa(2048);
+    encrypt_sp_key(&sp_keys, sp);
     sign_trust(&trust, key);
     sign_trust(&other, others_key);
     return 0;
@@ -263,6 +281,8 @@ static int teardown(void **state)
     saml_trust_free(&other);
     EVP_PKEY_free(key);
     EVP_PKEY_free(others_key);
+    EVP_PKEY_free(sp);
+    saml_sp_keys_free(&sp_keys);
     saml_cleanup();
     return 0;
 }
