@@ -5,7 +5,8 @@
  * A document that holds "bad:MODE" makes it: abort, crash, exit, loop, allocate without end, call open() or socket();
  * answer with what it found in another document (other), with that document's signature over another element (swap),
  * with another identity in the signed bytes (forge), with bytes of its own (garbage), as unsigned (plain), for another
- * identity provider (trust); or break the protocol: id, type, half a frame, a frame too many, a length of 4 GiB.
+ * identity provider (trust), with the wish for the key of another message (unwrap); or break the protocol: id, type,
+ * half a frame, a frame too many, a length of 4 GiB.
  * "takeover": it answers every document from then on with `other`.
  */
 #include <fcntl.h>
@@ -104,7 +105,8 @@ static bool lie(const struct saml_verify_request *rq, struct arena *a, struct sa
             .nsig = 1, .sig = {{SAML_ASSERTION, SLICE("<SignedInfo/>"), SLICE("\1\2\3"), SLICE("<Assertion/>")}}};
         return true;
     }
-    if (!says(rq->xml, "swap") && !says(rq->xml, "forge") && !says(rq->xml, "plain") && !says(rq->xml, "trust"))
+    if (!says(rq->xml, "swap") && !says(rq->xml, "forge") && !says(rq->xml, "plain") && !says(rq->xml, "trust") &&
+        !says(rq->xml, "unwrap"))
         return false;
     if (saml_verify_message(rq, a, &s, &e) != 0)
         return false;
@@ -114,6 +116,14 @@ static bool lie(const struct saml_verify_request *rq, struct arena *a, struct sa
         s.sig[0].element = forge(a, s.sig[0].element);
     if (says(rq->xml, "plain"))
         s = (struct saml_signed){.plain_what = SAML_RESPONSE, .plain = s.sig[0].element, .trust = s.trust};
+    if (says(rq->xml, "unwrap")) { /* a key that was seen in somebody else's message */
+        s.nsig = 0;
+        s.wrapped = (struct saml_wrapped_key){.transport = SAML_TRANSPORT_OAEP,
+                                              .digest = SAML_HASH_SHA1,
+                                              .mgf = SAML_HASH_SHA1,
+                                              .content = SAML_AES256_GCM,
+                                              .cipher = SLICE("the encrypted key of another message")};
+    }
     if (says(rq->xml, "trust"))
         s.trust = 63;
     *ret = s;

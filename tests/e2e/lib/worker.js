@@ -101,7 +101,7 @@ async function main() {
 	}
 
 	// what it says of the document is not what stands there; another worker is asked, and says the same
-	for (const order of ['forge', 'garbage', 'plain']) {
+	for (const order of ['forge', 'garbage', 'plain', 'unwrap']) {
 		await test(`it lies (${order}): no login`, () => beside(order, (evil, r) => refused(evil, r, /^recheck-failed$/)));
 	}
 
