@@ -199,7 +199,7 @@ rm ./ev*
 # --- SARIF ------------------------------------------------------------------------------------------------------------
 audit --format sarif "$T" .
 is "SARIF: exit 1" $rc 1
-ok "it is JSON" jq -e . "$E2E_DIR/out" >/dev/null
+ok "it is JSON" sh -c 'jq -e . "$1" >/dev/null' - "$E2E_DIR/out"
 is "version and schema" "$(q '"\(.version) \(."$schema")"')" "2.1.0 https://json.schemastore.org/sarif-2.1.0.json"
 is "every rule is declared once" "$(q '[.runs[0].tool.driver.rules[].id] | length == (unique | length)')" true
 is "every result has a declared rule" "$(q '.runs[0] | ([.results[].ruleId] | unique) - [.tool.driver.rules[].id] | length')" 0
@@ -210,7 +210,7 @@ is "every result has what the schema asks for" "$(q '[.runs[0].results[] | selec
 	length' | sed 's/^/n/')" "n$(q '.runs[0].results | length')"
 is "rules of the findings" "$(q '[.runs[0].results[] | select(.level == "error") | .ruleId] | unique | join(" ")')" \
 	"algorithm-not-allowed attack/changed-after-signing attack/key-substitution attack/sha1-downgrade attack/signature-stripped bad-encoding signature-invalid signature-missing untrusted-key"
-is "absolute paths are file URIs" "$(q '.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri' | cut -c1-2)" "./"
+is "relative paths stay as they are" "$(q '.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri' | cut -c1-2)" "./"
 audit --format sarif "$E2E_DIR/bad/self.xml"
 is "an absolute path is a file URI" "$(q '.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri' | cut -c1-8)" "file:///"
 is "complete" "$(q '.runs[0].invocations[0].executionSuccessful')" true
@@ -313,7 +313,7 @@ is "each is judged, in order" "$(q '"\(.document) \(.signature)"' | awk '$1 != N
 is "each but the first ten is a replay" "$(grep -c '"resembles":\["replay"\]' "$E2E_DIR/out")" $((n - 10))
 is "the last is on the last line" "$(q .place.line | tail -1)" $n
 [ $n -lt 10000 ] || ok "memory is flat: $(sed -n 1p "$E2E_DIR/sizes") KiB, then $(sed -n 2p "$E2E_DIR/sizes") KiB" \
-	[ "$(sed -n 2p "$E2E_DIR/sizes")" -lt $(($(sed -n 1p "$E2E_DIR/sizes") * 5 / 4)) ]
+	[ "$(sed -n 2p "$E2E_DIR/sizes")" -lt $(($(sed -n 1p "$E2E_DIR/sizes") * 3 / 2)) ] # half of the documents would not fit
 
 # --- an interrupt -----------------------------------------------------------------------------------------------------
 "$USHER" audit --trust "$E2E_DIR/idp.xml" --format sarif "$E2E_DIR/bad/self.xml" "$E2E_DIR/fifo" "$T/a.xml" >"$E2E_DIR/out" 2>"$E2E_DIR/err" &

@@ -89,6 +89,7 @@ ok() {
 	else
 		e2e_failed=$((e2e_failed + 1))
 		echo "not ok $e2e_count - $e2e_name"
+		echo "# not ok $e2e_count - $e2e_name" >&2 # prove shows that
 		return 1
 	fi
 }
@@ -96,7 +97,7 @@ ok() {
 # is NAME FOUND EXPECTED
 is() {
 	ok "$1" [ "$2" = "$3" ] || {
-		printf '%s\n' "found: $2" "expected: $3" | sed 's/^/#   /'
+		printf '%s\n' "found: $2" "expected: $3" | sed 's/^/#   /' >&2
 		return 1
 	}
 }
